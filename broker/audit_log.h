@@ -1,0 +1,61 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "broker/error.h"
+#include "vault/secret.h"
+
+namespace standin::broker {
+
+/// One record, before it gets its place in a chain. Empty strings and nullopt are left out of the line.
+/// Nothing in it may ever hold a secret or a stand-in: whoever fills it redacts first.
+struct AuditRecord {
+  std::string_view event;  // run_started, use, use_done, refused, tunnel, run_ended, credential_added, ...
+  std::string_view command;
+  std::string_view credential;
+  std::string_view site;
+  std::string_view method;
+  std::string_view origin;
+  std::string_view path;
+  std::optional<unsigned> status;
+  std::optional<std::uint64_t> bytes;           // response body, as received
+  std::optional<std::uint64_t> request_bytes;   // request body, as sent
+  std::optional<std::chrono::microseconds> duration;
+  std::string_view reason;
+  std::optional<std::uint64_t> of;  // use_done: the seq of the use it ends
+};
+
+/// The writer of one chain: the records of one run, or of one vault command (docs/audit-format.md).
+///
+/// append() writes one line with one write() at the end of today's file (O_APPEND), so that many processes
+/// share a file and none waits for another. Each record carries the mac of the one before it. When append()
+/// returns, the record is with the kernel: it survives this process being killed. Thread-safe.
+class AuditLog {
+ public:
+  /// `run` names the chain: new_run_id(). `key`: Vault::derive_key("audit"). The folder is made, 0700.
+  /// Throws Error(audit_unavailable) where it can't be written.
+  AuditLog(std::filesystem::path folder, vault::Secret key, std::string run);
+  ~AuditLog();
+  AuditLog(const AuditLog&) = delete;
+  AuditLog& operator=(const AuditLog&) = delete;
+
+  /// Returns the record's seq. Throws Error(audit_unavailable) with path and reason when it is not wholly
+  /// written; the chain then goes on from the last whole record.
+  std::uint64_t append(const AuditRecord& record);
+
+  [[nodiscard]] const std::string& run() const noexcept;
+
+  /// 16 lower-case hex characters, time first, so that ids sort by start.
+  static std::string new_run_id();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace standin::broker

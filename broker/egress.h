@@ -1,0 +1,49 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/credential.h"
+#include "proxy/interceptor.h"
+#include "proxy/ip_address.h"
+#include "proxy/origin.h"
+
+namespace standin::broker {
+
+enum class EgressMode : std::uint8_t { guarded, locked, open };
+/// "guarded", "locked", "open"; throws Error(bad_network).
+EgressMode parse_egress_mode(std::string_view text);
+
+/// What the child may reach through us. See boundary.md's table, kept in docs/threat-model.md.
+///
+/// Asked twice: with the origin before its name is resolved, then with each address it resolved to, because
+/// a name of the attacker's may point anywhere (DNS rebinding). IPv4-mapped, 6to4, NAT64 and Teredo addresses are
+/// judged as the IPv4 address inside.
+class Egress {
+ public:
+  /// `allowed`: --allow-net values, "10.0.0.0/8", "192.0.2.7", "internal.example.com", "*.corp.example".
+  /// Throws Error(bad_network).
+  Egress(EgressMode mode, std::vector<proxy::OriginPattern> bound, const std::vector<std::string>& allowed);
+
+  /// Refusal 403 egress_denied, with the mode and the flag that would allow it.
+  [[nodiscard]] std::optional<proxy::Refusal> check_origin(const proxy::Origin& origin) const;
+  [[nodiscard]] std::optional<proxy::Refusal> check_address(const proxy::Origin& origin,
+                                                            const proxy::IpAddress& address) const;
+
+ private:
+  struct Network {
+    proxy::IpAddress base;
+    unsigned prefix;  // of 128
+  };
+  [[nodiscard]] bool is_bound(const proxy::Origin& origin) const noexcept;
+  [[nodiscard]] bool is_allowed_host(const proxy::Origin& origin) const noexcept;
+
+  EgressMode mode_;
+  std::vector<proxy::OriginPattern> bound_;
+  std::vector<Network> allowed_networks_;
+  std::vector<std::string> allowed_hosts_;
+};
+
+}  // namespace standin::broker

@@ -1,0 +1,10 @@
+# Writes the provider entries as raw string literals: catalogue_data.cc.
+set(text "// Made by cmake/embed_catalogue.cmake from broker/catalogue/*.json.\n#include <array>\n#include <span>\n#include <string_view>\n\nnamespace standin::broker {\nstd::span<const std::string_view> catalogue_data();\nstd::span<const std::string_view> catalogue_data() {\n")
+list(LENGTH ENTRIES count)
+string(APPEND text "  static constexpr std::array<std::string_view, ${count}> data = {\n")
+foreach(entry ${ENTRIES})
+  file(READ ${entry} json)
+  string(APPEND text "R\"catalogue(${json})catalogue\",\n")
+endforeach()
+string(APPEND text "  };\n  return data;\n}\n}  // namespace standin::broker\n")
+file(WRITE ${OUTPUT} "${text}")

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "proxy/ip_address.h"
+#include "proxy/message.h"
+#include "proxy/origin.h"
+
+namespace standin::proxy {
+
+/// A request that does not go through, as the client, the log and a person get told:
+/// `Standin-Error: code` and a JSON body. No field ever holds a secret.
+struct Refusal {
+  unsigned status = 502;  // HTTP status of the response made here
+  std::string code;       // "wrong_origin", ... (docs: cli "What the child sees")
+  std::string message;    // one line, lower case
+  std::string hint;       // may be empty
+};
+
+/// How one exchange ended.
+struct Outcome {
+  unsigned status = 0;               // the origin's final status; 0: there was none
+  std::uint64_t request_bytes = 0;   // of body, as sent to the origin
+  std::uint64_t response_bytes = 0;  // of body, as received from the origin
+  std::chrono::microseconds duration{};
+  std::string reason;  // why it has no status or was cut off: "upstream_unreachable", "client_gone"; else empty
+};
+
+/// One request that was let through and is on record. Owned by the proxy until it ended.
+class Exchange {
+ public:
+  virtual ~Exchange() = default;
+  /// Called exactly once.
+  virtual void finished(const Outcome& outcome) noexcept = 0;
+};
+
+/// The request may go, as it is now in the head. `exchange` is null where nothing needs to be recorded.
+struct Pass {
+  std::unique_ptr<Exchange> exchange;
+};
+using Verdict = std::variant<Pass, Refusal>;
+
+enum class Handling : std::uint8_t { tunnel, intercept };
+
+/// The one seam between the proxy, which knows sockets, and whoever says what may happen.
+/// All calls come from the proxy's own thread, one at a time, and must not block for long.
+class Interceptor {
+ public:
+  virtual ~Interceptor() = default;
+
+  /// Whether a connection to this origin is read (bound) or relayed untouched.
+  virtual Handling handling(const Origin& origin) = 0;
+
+  /// May the child reach this origin at all, going by its name? Asked before the name is resolved.
+  virtual std::optional<Refusal> check_origin(const Origin& origin) = 0;
+  /// ... and at this address, one that the name resolved to. What passes is what is connected to.
+  virtual std::optional<Refusal> check_address(const Origin& origin, const IpAddress& address) = 0;
+
+  /// A request to a bound origin, whole head, before anything of it is sent. May replace parts of it.
+  /// What it lets through is on record when it returns.
+  virtual Verdict on_request(const Origin& origin, RequestHead& head) = 0;
+
+  /// An opaque tunnel, or a plain request to an origin not bound, is about to be opened.
+  virtual std::optional<Refusal> on_tunnel(const Origin& origin) = 0;
+
+  /// The proxy itself could not or would not do it (upstream_tls, bad_request, ...), or passed on a refusal of
+  /// check_origin, check_address or on_tunnel. `origin` is null where none is known yet. Refusals of on_request
+  /// are not repeated here.
+  virtual void on_refused(const Origin* origin, std::string_view method, std::string_view target,
+                          const Refusal& refusal) noexcept = 0;
+};
+
+}  // namespace standin::proxy
