@@ -1,0 +1,65 @@
+#include "proxy/ip_address.h"
+
+#include <gtest/gtest.h>
+
+namespace standin::proxy {
+namespace {
+
+using namespace std::string_literals;
+
+std::string normalised(std::string_view text) {
+  const auto address = IpAddress::parse(text);
+  return address ? address->to_string() : "none";
+}
+
+TEST(IpAddress, HasOneSpellingForEveryAddress) {
+  EXPECT_EQ(normalised("192.0.2.1"), "192.0.2.1");
+  EXPECT_EQ(normalised("2001:DB8:0:0:0:0:0:1"), "2001:db8::1");
+  EXPECT_EQ(normalised("0:0:0:0:0:0:0:1"), "::1");
+  EXPECT_EQ(normalised("::ffff:192.0.2.1"), "192.0.2.1");
+  EXPECT_EQ(normalised("::ffff:c000:201"), "192.0.2.1");
+  EXPECT_EQ(normalised("64:ff9b::192.0.2.1"), "64:ff9b::c000:201");
+}
+
+TEST(IpAddress, IPv4AndItsMappedFormAreOneValue) {
+  EXPECT_EQ(IpAddress::parse("10.1.2.3"), IpAddress::parse("::ffff:10.1.2.3"));
+  EXPECT_EQ(IpAddress::parse("10.1.2.3"), IpAddress::v4(0x0a010203));
+  EXPECT_TRUE(IpAddress::v4(0x0a010203).is_v4());
+  EXPECT_FALSE(IpAddress::parse("::10.1.2.3")->is_v4());
+}
+
+TEST(IpAddress, RefusesEverythingElse) {
+  for (const auto& text : {""s,
+                           " 1.2.3.4"s,
+                           "1.2.3.4 "s,
+                           "1.2.3"s,
+                           "1.2.3.4.5"s,
+                           "1.2.3.256"s,
+                           "01.2.3.4"s,
+                           "0x7f.0.0.1"s,
+                           "2130706433"s,
+                           "1.2.3.4\0"s,
+                           "::1\0x"s,
+                           "[::1]"s,
+                           "::1%lo"s,
+                           "fe80::1%25eth0"s,
+                           ":::1"s,
+                           "1::2::3"s,
+                           "12345::"s,
+                           "::g"s,
+                           "1:2:3:4:5:6:7:8:9"s,
+                           "1.2.3.4/8"s,
+                           std::string(46, '1'),
+                           std::string(5000, ':')})
+    EXPECT_EQ(IpAddress::parse(text), std::nullopt) << text;
+}
+
+TEST(IpAddress, LoopbackIsTheWholeOf127AndOne) {
+  for (const char* text : {"127.0.0.1", "127.255.255.254", "::1", "::ffff:127.0.0.1"})
+    EXPECT_TRUE(IpAddress::parse(text)->is_loopback()) << text;
+  for (const char* text : {"128.0.0.1", "126.255.255.255", "::", "::2", "1::1", "0.0.0.0", "::127.0.0.1"})
+    EXPECT_FALSE(IpAddress::parse(text)->is_loopback()) << text;
+}
+
+}  // namespace
+}  // namespace standin::proxy
