@@ -3,11 +3,21 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <charconv>
 
 namespace standin::proxy {
 namespace {
 
 constexpr std::array<std::uint8_t, 12> mapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+constexpr unsigned mapped_bits = 96;
+
+IpAddress masked(IpAddress address, unsigned prefix) noexcept {
+  for (unsigned i = 0; i < address.bytes.size(); ++i) {
+    const unsigned kept = prefix > i * 8 ? std::min(prefix - i * 8, 8U) : 0;
+    address.bytes[i] = static_cast<std::uint8_t>(address.bytes[i] & (0xff00U >> kept));
+  }
+  return address;
+}
 
 }  // namespace
 
@@ -45,6 +55,28 @@ std::string IpAddress::to_string() const {
   else
     inet_ntop(AF_INET6, bytes.data(), text.data(), text.size());
   return text.data();
+}
+
+std::optional<IpNetwork> IpNetwork::parse(std::string_view text) {
+  const auto slash = text.find('/');
+  const auto base = IpAddress::parse(text.substr(0, slash));
+  if (!base) return std::nullopt;
+  if (slash == text.npos) return IpNetwork{*base, 128};
+
+  // Counted from where the text's own family begins: "::ffff:10.0.0.0/104" is "10.0.0.0/8".
+  const unsigned offset = text.find(':') == text.npos ? mapped_bits : 0;
+  const std::string_view digits = text.substr(slash + 1);
+  unsigned bits = 0;
+  const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
+  if (fault != std::errc{} || end != digits.data() + digits.size() || bits > 128 - offset)
+    return std::nullopt;
+  return IpNetwork{masked(*base, offset + bits), offset + bits};
+}
+
+bool IpNetwork::contains(const IpAddress& address) const noexcept { return masked(address, prefix) == base; }
+
+bool IpNetwork::contains(const IpNetwork& other) const noexcept {
+  return other.prefix >= prefix && contains(other.base);
 }
 
 }  // namespace standin::proxy

@@ -61,5 +61,46 @@ TEST(IpAddress, LoopbackIsTheWholeOf127AndOne) {
     EXPECT_FALSE(IpAddress::parse(text)->is_loopback()) << text;
 }
 
+IpNetwork network(std::string_view text) { return IpNetwork::parse(text).value(); }
+
+bool contains(std::string_view range, std::string_view address) {
+  return network(range).contains(IpAddress::parse(address).value());
+}
+
+TEST(IpNetwork, ContainsExactlyItsRange) {
+  EXPECT_TRUE(contains("172.16.0.0/12", "172.16.0.0"));
+  EXPECT_TRUE(contains("172.16.0.0/12", "172.31.255.255"));
+  EXPECT_FALSE(contains("172.16.0.0/12", "172.15.255.255"));
+  EXPECT_FALSE(contains("172.16.0.0/12", "172.32.0.0"));
+  EXPECT_TRUE(contains("fe80::/10", "febf:ffff::1"));
+  EXPECT_FALSE(contains("fe80::/10", "fec0::"));
+  EXPECT_TRUE(contains("192.0.2.7", "192.0.2.7"));
+  EXPECT_FALSE(contains("192.0.2.7", "192.0.2.6"));
+  EXPECT_TRUE(contains("0.0.0.0/0", "255.1.2.3"));
+  EXPECT_FALSE(contains("0.0.0.0/0", "2001:db8::1"));
+  EXPECT_TRUE(contains("::/0", "1.2.3.4"));
+  EXPECT_TRUE(contains("::ffff:10.0.0.0/104", "10.1.2.3"));
+}
+
+TEST(IpNetwork, BitsPastThePrefixAreCleared) {
+  EXPECT_EQ(network("10.1.2.3/8"), network("10.0.0.0/8"));
+  EXPECT_EQ(network("2001:db8::ffff/33"), network("2001:db8::/33"));
+  EXPECT_EQ(network("1.2.3.4/32"), network("1.2.3.4"));
+}
+
+TEST(IpNetwork, ContainsNarrowerNetworks) {
+  EXPECT_TRUE(network("10.0.0.0/8").contains(network("10.1.0.0/16")));
+  EXPECT_TRUE(network("10.0.0.0/8").contains(network("10.0.0.0/8")));
+  EXPECT_FALSE(network("10.1.0.0/16").contains(network("10.0.0.0/8")));
+  EXPECT_FALSE(network("10.0.0.0/8").contains(network("11.0.0.0/16")));
+}
+
+TEST(IpNetwork, RefusesEverythingElse) {
+  for (const char* text : {"", "/", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/+8", "10.0.0.0/-1",
+                           "10.0.0.0/ 8", "10.0.0.0/8 ", "10.0.0.0/8/8", "10/8", "::/129", "[::]/8",
+                           "10.0.0.0/255.0.0.0", "10.0.0.0/99999999999", "a.example/8", "10.0.0.0/0x8"})
+    EXPECT_EQ(IpNetwork::parse(text), std::nullopt) << text;
+}
+
 }  // namespace
 }  // namespace standin::proxy
