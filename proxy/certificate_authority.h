@@ -16,7 +16,8 @@ namespace standin::proxy {
 /// and names where all are addresses.
 ///
 /// Leaves share one P-256 key, have unique random serials (RFC 5280 4.1.2.2), SAN, AKI and SKI, and are
-/// kept for the run. Thread: one at a time. Throws Error(tls).
+/// kept for the run, up to a bound: a child may ask for any number of names under a wildcard. Thread: one at
+/// a time. Throws Error(tls).
 class CertificateAuthority {
  public:
   explicit CertificateAuthority(std::span<const OriginPattern> bound);
@@ -27,7 +28,8 @@ class CertificateAuthority {
   [[nodiscard]] const std::string& pem() const noexcept;
 
   /// The leaf for `host` (a name, or an address without brackets), minted at the first call. Owned by the
-  /// authority.
+  /// authority and good until the next call; SSL_use_certificate() keeps its own reference. `host` is not
+  /// compared with `bound`: a leaf for another host is one that no client accepts.
   [[nodiscard]] X509* leaf(std::string_view host);
   [[nodiscard]] EVP_PKEY* leaf_key() const noexcept;
 
