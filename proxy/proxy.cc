@@ -1,6 +1,7 @@
 #include "proxy/proxy.h"
 
 #include <netinet/in.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -173,7 +174,14 @@ const std::string& Proxy::authority_pem() const noexcept { return impl_->authori
 
 void Proxy::start() {
   asio::co_spawn(impl_->io.get_executor(), impl_->accept_connections(), asio::detached);
+  // Signals are the main thread's; and OpenSSL writes without MSG_NOSIGNAL, so that a client which hangs up
+  // would otherwise end the process with SIGPIPE.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
   impl_->thread = std::thread([impl = impl_.get()] { impl->io.run(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void Proxy::stop() noexcept {
