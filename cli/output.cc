@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <numeric>
 #include <system_error>
+#include <utility>
 
 #include "cli/error.h"
 #include "cli/messages.h"
@@ -98,6 +100,10 @@ void Table::print(Output& out) const {
 void Facts::add(std::string label, std::vector<std::string> values) {
   for (std::string& value : values) value = printable(value);
   facts_.push_back({std::move(label), std::move(values)});
+}
+
+void Facts::append(Facts others) {
+  std::move(others.facts_.begin(), others.facts_.end(), std::back_inserter(facts_));
 }
 
 void Facts::print(Output& out) const {

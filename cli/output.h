@@ -45,6 +45,7 @@ class Table {
 class Facts {
  public:
   void add(std::string label, std::vector<std::string> values);
+  void append(Facts others);
   void print(Output& out) const;
 
  private:
