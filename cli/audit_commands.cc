@@ -1,6 +1,7 @@
 #include "cli/audit_commands.h"
 
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -72,6 +73,31 @@ broker::AuditFilter filter_of(const AuditArguments& arguments) {
   return filter;
 }
 
+/// Following ends with a signal, or when the reader of our stdout has gone: a pipe without a reader counts as
+/// readable for poll(). Elsewhere it waits on something that nobody writes to.
+class Ending {
+ public:
+  explicit Ending(int standard_output) {
+    struct stat status {};
+    if (::fstat(standard_output, &status) == 0 && S_ISFIFO(status.st_mode)) {
+      descriptor_ = standard_output;
+      return;
+    }
+    descriptor_ = never_ = ::eventfd(0, EFD_CLOEXEC);
+    if (never_ < 0) throw Error(Error::Kind::environment, "cannot follow: " + std::generic_category().message(errno));
+  }
+  ~Ending() {
+    if (never_ >= 0) ::close(never_);
+  }
+  Ending(const Ending&) = delete;
+  Ending& operator=(const Ending&) = delete;
+  [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+
+ private:
+  int descriptor_ = -1;
+  int never_ = -1;
+};
+
 int query(const AuditArguments& arguments, Output& out) {
   const auto filter = filter_of(arguments);
   const Places places = Places::find();
@@ -88,11 +114,8 @@ int query(const AuditArguments& arguments, Output& out) {
     if (count == 0) print_hint("no record in " + in_quotes(places.audit.native()) + " matches");
     return exit_ok;
   }
-  // Nothing ever writes to it: following ends with a signal, or with the reader of our stdout.
-  const int never = ::eventfd(0, EFD_CLOEXEC);
-  if (never < 0) throw Error(Error::Kind::environment, "cannot follow: " + std::generic_category().message(errno));
-  broker::follow_audit(places.audit, filter, never, each);
-  ::close(never);
+  const Ending ending(out.descriptor());
+  broker::follow_audit(places.audit, filter, ending.descriptor(), each);
   return exit_ok;
 }
 

@@ -56,10 +56,7 @@ std::vector<std::string> origin_texts(const broker::Credential& credential) {
 
 std::vector<std::string> site_texts(const broker::Credential& credential) {
   std::vector<std::string> texts;
-  for (const auto& site : credential.sites) {
-    const bool is_default = site.kind == broker::Site::Kind::authentication_fields;
-    texts.push_back(is_default ? "authentication fields" : site.to_string());
-  }
+  for (const auto& site : credential.sites) texts.push_back(site.to_string());
   return texts;
 }
 

@@ -151,6 +151,7 @@ int start(std::span<char*> given) {
   if (name != "run") {
     occupy_standard_descriptors();
     ::signal(SIGPIPE, SIG_IGN);
+    ::signal(SIGXFSZ, SIG_IGN);  // a full quota is an error that is told, not an end
   }
   protect_process();
   Output out(STDOUT_FILENO);

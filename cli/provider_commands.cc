@@ -19,7 +19,7 @@ std::string joined(const std::vector<std::string>& texts) {
 }
 
 std::vector<std::string> sites_of(const Provider& provider) {
-  return provider.sites.empty() ? std::vector<std::string>{"authentication fields"} : provider.sites;
+  return provider.sites.empty() ? std::vector<std::string>{broker::Site{}.to_string()} : provider.sites;
 }
 
 std::vector<std::string> shapes_of(const Provider& provider) {

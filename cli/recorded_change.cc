@@ -15,11 +15,18 @@ broker::AuditRecord record_of(const Change& change) {
   return record;
 }
 
-void record_failure(broker::AuditLog& log, Change change, std::string_view why) {
+/// Each record is a chain of its own: a chain of more is a run's, and would lack its end.
+void append_alone(const vault::Vault& vault, const Places& places, const Change& change) {
+  broker::AuditLog log(places.audit, vault.derive_key("audit"), broker::AuditLog::new_run_id());
+  log.append(record_of(change));
+}
+
+void record_failure(const vault::Vault& vault, const Places& places, Change change, const std::string& why) {
   change.event = "change_failed";
-  change.reason = why;
+  const std::string reason = "failed: " + why;
+  change.reason = reason;
   try {
-    log.append(record_of(change));
+    append_alone(vault, places, change);
   } catch (const broker::Error& error) {
     print_warning(std::string("the log now tells of a change that was not made: ") + error.what());
   }
@@ -29,12 +36,11 @@ void record_failure(broker::AuditLog& log, Change change, std::string_view why) 
 
 void make_recorded(const vault::Vault& vault, const Places& places, const Change& change,
                    const std::function<void()>& make) {
-  broker::AuditLog log(places.audit, vault.derive_key("audit"), broker::AuditLog::new_run_id());
-  log.append(record_of(change));
+  append_alone(vault, places, change);
   try {
     make();
   } catch (const std::exception& error) {
-    record_failure(log, change, error.what());
+    record_failure(vault, places, change, error.what());
     throw;
   }
 }

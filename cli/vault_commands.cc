@@ -33,7 +33,7 @@ void advise(const broker::Credential& credential) {
   print_hint(provider->advice);
 }
 
-/// "origins, variables": what of the scope an edit touched, for the log.
+/// "scope: origins, variables": what of the scope an edit touched, for the log.
 std::string kinds_of(const ScopeArguments& arguments) {
   std::string kinds;
   const auto note = [&](bool said, std::string_view kind) {
@@ -44,7 +44,7 @@ std::string kinds_of(const ScopeArguments& arguments) {
   note(arguments.sites.said(), "sites");
   note(arguments.variables.said(), "variables");
   note(arguments.commands.said(), "commands");
-  return kinds;
+  return kinds.empty() ? kinds : "scope: " + kinds;
 }
 
 }  // namespace
@@ -121,12 +121,13 @@ int rename_command(const RenameArguments& arguments, Output& out) {
   const Places places = Places::find();
   Vault vault = open_vault(places);
   const auto entry = existing_entry(vault, arguments.old_name);
+  const std::string new_name = "renamed: " + arguments.new_name;
   refuse_taken(vault, arguments.new_name, "remove it first, or choose another name");
   make_recorded(vault, places,
                 {.event = "credential_renamed",
                  .command = "standin rename",
                  .credential = entry.name,
-                 .reason = "to " + arguments.new_name},
+                 .reason = new_name},
                 [&] { vault.rename(entry.name, arguments.new_name); });
   out.line("renamed " + entry.name + " to " + arguments.new_name);
   return exit_ok;
