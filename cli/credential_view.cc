@@ -10,12 +10,6 @@ namespace {
 using nlohmann::json;
 using std::chrono::system_clock;
 
-std::string joined(const std::vector<std::string>& texts) {
-  std::string all;
-  for (const std::string& text : texts) all += (all.empty() ? "" : ", ") + text;
-  return all.empty() ? "-" : all;
-}
-
 std::vector<std::string> or_dash(std::vector<std::string> texts) {
   if (texts.empty()) texts.emplace_back("-");
   return texts;
@@ -48,6 +42,11 @@ Facts scope_facts(const broker::Credential& credential) {
 
 }  // namespace
 
+std::string shortened(const std::vector<std::string>& texts) {
+  if (texts.empty()) return "-";
+  return texts.size() == 1 ? texts.front() : texts.front() + " +" + std::to_string(texts.size() - 1);
+}
+
 std::vector<std::string> origin_texts(const broker::Credential& credential) {
   std::vector<std::string> texts;
   for (const auto& origin : credential.origins) texts.push_back(origin.to_string());
@@ -63,8 +62,8 @@ std::vector<std::string> site_texts(const broker::Credential& credential) {
 void print_table(const std::vector<CredentialView>& views, Output& out) {
   Table table({"NAME", "PROVIDER", "ORIGINS", "SITES", "ENV", "AGE", "LAST USE"});
   for (const auto& [credential, entry, last_use] : views) {
-    table.add({entry.name, credential.provider.empty() ? "-" : credential.provider, joined(origin_texts(credential)),
-               joined(site_texts(credential)), joined(credential.variables), age(entry.rotated, system_clock::now()),
+    table.add({entry.name, credential.provider.empty() ? "-" : credential.provider, shortened(origin_texts(credential)),
+               shortened(site_texts(credential)), shortened(credential.variables), age(entry.rotated, system_clock::now()),
                age_of(last_use)});
   }
   table.print(out);

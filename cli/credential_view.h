@@ -22,6 +22,9 @@ struct CredentialView {
 std::vector<std::string> origin_texts(const broker::Credential& credential);
 std::vector<std::string> site_texts(const broker::Credential& credential);
 
+/// For a table: the first, and how many more; "-" for none.
+std::string shortened(const std::vector<std::string>& texts);
+
 /// NAME PROVIDER ORIGINS SITES ENV AGE LAST-USE, a line each.
 void print_table(const std::vector<CredentialView>& views, Output& out);
 /// What it may be used for.

@@ -102,6 +102,21 @@ int completion_command(Words words, Output& out) {
   return exit_ok;
 }
 
+/// A name, an origin, a glob that is not allowed: the arguments are off, whichever room noticed.
+int status_of(const vault::Error& error) {
+  return error.kind() == vault::Error::Kind::bad_name ? exit_usage : exit_failed;
+}
+int status_of(const broker::Error& error) {
+  using Kind = broker::Error::Kind;
+  const bool is_usage = error.kind() == Kind::bad_scope || error.kind() == Kind::bad_network ||
+                        error.kind() == Kind::unknown_provider;
+  return is_usage ? exit_usage : exit_failed;
+}
+int status_of(const proxy::Error& error) {
+  return error.kind() == proxy::Error::Kind::bad_origin ? exit_usage : exit_failed;
+}
+int status_of(const Error& error) { return error.kind() == Error::Kind::usage ? exit_usage : exit_failed; }
+
 /// Every fault ends up here, as one line and a hint; `run` has an exit status of its own for all of them.
 int act(const Command& command, Words words, Output& out) {
   const bool runs = command.name == "run";
@@ -118,13 +133,13 @@ int act(const Command& command, Words words, Output& out) {
     out.flush();
     return exit_ok;
   } catch (const Error& error) {
-    return fail(error.what(), error.hint(), error.kind() == Error::Kind::usage ? exit_usage : exit_failed);
+    return fail(error.what(), error.hint(), status_of(error));
   } catch (const vault::Error& error) {
-    return fail(error.what(), error.hint(), exit_failed);
+    return fail(error.what(), error.hint(), status_of(error));
   } catch (const broker::Error& error) {
-    return fail(error.what(), error.hint(), exit_failed);
+    return fail(error.what(), error.hint(), status_of(error));
   } catch (const proxy::Error& error) {
-    return fail(error.what(), error.hint(), exit_failed);
+    return fail(error.what(), error.hint(), status_of(error));
   } catch (const std::bad_alloc&) {
     return fail("out of memory", {}, exit_failed);
   } catch (const std::exception& error) {
@@ -171,7 +186,7 @@ int main(int argc, char** argv) {
     ::raise(SIGPIPE);
   } catch (const Error& error) {
     print_error(error.what(), error.hint());
-    return error.kind() == Error::Kind::usage ? exit_usage : exit_failed;
+    return status_of(error);
   }
   return exit_failed;
 }

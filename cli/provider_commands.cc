@@ -12,12 +12,6 @@ namespace {
 using broker::Provider;
 using nlohmann::json;
 
-std::string joined(const std::vector<std::string>& texts) {
-  std::string all;
-  for (const std::string& text : texts) all += (all.empty() ? "" : ", ") + text;
-  return all;
-}
-
 std::vector<std::string> sites_of(const Provider& provider) {
   return provider.sites.empty() ? std::vector<std::string>{broker::Site{}.to_string()} : provider.sites;
 }
@@ -60,7 +54,7 @@ void print_all(const ListArguments& how, Output& out) {
   } else {
     Table table({"NAME", "TITLE", "ORIGINS", "ENV"});
     for (const Provider& provider : broker::providers()) {
-      table.add({provider.name, provider.title, joined(provider.origins), joined(provider.variables)});
+      table.add({provider.name, provider.title, shortened(provider.origins), shortened(provider.variables)});
     }
     table.print(out);
   }
