@@ -21,6 +21,10 @@ std::string in_our_words(const CLI::ParseError& error) {
     const auto colon = text.find(": ");
     return "there is no such argument here: " + in_quotes(colon == std::string::npos ? text : text.substr(colon + 2));
   }
+  constexpr std::string_view required = " is required";
+  if (is(error, CLI::ExitCodes::RequiredError) && text.ends_with(required)) {
+    return "missing " + text.substr(0, text.size() - required.size());
+  }
   if (!text.empty() && text.back() == '.') text.pop_back();
   const bool is_word = text.size() > 1 && std::islower(static_cast<unsigned char>(text[1])) != 0;
   if (is_word) text.front() = static_cast<char>(std::tolower(static_cast<unsigned char>(text.front())));
