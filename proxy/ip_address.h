@@ -24,4 +24,20 @@ struct IpAddress {
   auto operator<=>(const IpAddress&) const = default;
 };
 
+/// A range of addresses, "10.0.0.0/8", "fc00::/7", or one address.
+struct IpNetwork {
+  IpAddress base;         // bits past the prefix are zero
+  unsigned prefix = 128;  // counted in the 128 bits of IpAddress: "10.0.0.0/8" has 104
+
+  /// CIDR text (RFC 4632, RFC 4291 2.3) or an address as IpAddress::parse reads it. Bits past the prefix are
+  /// cleared, as everybody does.
+  static std::optional<IpNetwork> parse(std::string_view text);
+
+  [[nodiscard]] bool contains(const IpAddress& address) const noexcept;
+  /// Every address of `other` is in this one.
+  [[nodiscard]] bool contains(const IpNetwork& other) const noexcept;
+
+  bool operator==(const IpNetwork&) const = default;
+};
+
 }  // namespace standin::proxy

@@ -44,6 +44,8 @@ class OriginPattern {
   static OriginPattern parse(std::string_view text);
 
   [[nodiscard]] bool matches(const Origin& origin) const noexcept;
+  /// As matches(), whatever the scheme and port. `host` is normalised, as an Origin's is.
+  [[nodiscard]] bool matches_host(std::string_view host) const noexcept;
   /// Every origin that `other` matches is matched by this one.
   [[nodiscard]] bool covers(const OriginPattern& other) const noexcept;
 
