@@ -10,11 +10,11 @@ namespace standin::proxy {
 class Error : public std::runtime_error {
  public:
   enum class Kind {
-    bad_origin,   // the text is not an origin
-    bad_address,  // the text is not an IP address or a CIDR range
-    listen,       // no loopback port could be had
-    tls,          // OpenSSL refused to make a key, a certificate or a context
-    trust,        // the roots that the environment names can't be used
+    bad_origin,      // the text is not an origin
+    bad_address,     // the text is not an IP address or a CIDR range
+    listen,          // no loopback port could be had
+    tls,             // OpenSSL refused to make a key, a certificate or a context
+    trust,           // the roots that the environment names can't be used
     upstream_proxy,  // HTTPS_PROXY and the like can't be used
   };
 

@@ -28,7 +28,8 @@ struct Outcome {
   std::uint64_t request_bytes = 0;   // of body, as sent to the origin
   std::uint64_t response_bytes = 0;  // of body, as received from the origin
   std::chrono::microseconds duration{};
-  std::string reason;  // why it has no status or was cut off: "upstream_unreachable", "client_gone"; else empty
+  std::string
+      reason;  // why it has no status or was cut off: "upstream_unreachable", "client_gone"; else empty
 };
 
 /// One request that was let through and is on record. Owned by the proxy until it ended.
@@ -68,9 +69,9 @@ class Interceptor {
   /// An opaque tunnel, or a plain request to an origin not bound, is about to be opened.
   virtual std::optional<Refusal> on_tunnel(const Origin& origin) = 0;
 
-  /// The proxy itself could not or would not do it (upstream_tls, bad_request, ...), or passed on a refusal of
-  /// check_origin, check_address or on_tunnel. `origin` is null where none is known yet. Refusals of on_request
-  /// are not repeated here.
+  /// The proxy itself could not or would not do it (upstream_tls, bad_request, ...), or passed on a refusal
+  /// of check_origin, check_address or on_tunnel. `origin` is null where none is known yet. Refusals of
+  /// on_request are not repeated here.
   virtual void on_refused(const Origin* origin, std::string_view method, std::string_view target,
                           const Refusal& refusal) noexcept = 0;
 };

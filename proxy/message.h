@@ -23,9 +23,7 @@ class RequestHead {
   std::string_view target;    // origin-form, "*" or "/…": what the origin will get
   std::vector<Field> fields;  // end-to-end and hop-by-hop, in order, repeated as sent
 
-  void replace_value(std::size_t index, WipingBuffer value) {
-    fields[index].value = keep(std::move(value));
-  }
+  void replace_value(std::size_t index, WipingBuffer value) { fields[index].value = keep(std::move(value)); }
   void replace_target(WipingBuffer value) { target = keep(std::move(value)); }
 
   void clear() noexcept {

@@ -1,0 +1,207 @@
+#include "proxy/http1.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace standin::proxy {
+
+namespace {
+
+std::string_view to_std(boost::beast::string_view v) noexcept { return {v.data(), v.size()}; }
+
+std::string_view trimmed(std::string_view s) noexcept {
+  const auto begin = s.find_first_not_of(" \t");
+  if (begin == s.npos) return {};
+  return s.substr(begin, s.find_last_not_of(" \t") - begin + 1);
+}
+
+/// Calls `each` with the members of a comma-separated list until it returns true.
+template <class F>
+bool any_member(std::string_view list, F each) {
+  while (!list.empty()) {
+    const auto comma = std::min(list.find(','), list.size());
+    if (each(trimmed(list.substr(0, comma)))) return true;
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return false;
+}
+
+bool is_digits(std::string_view s) noexcept {
+  return !s.empty() && std::all_of(s.begin(), s.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+}  // namespace
+
+void BodyPieces::add(std::string_view data) {
+  if (data.empty()) return;
+  payload_ += data.size();
+  if (out_ != Framing::chunked && single_.empty() && buffer_.empty()) {
+    single_ = data;
+    return;
+  }
+  if (!single_.empty()) {
+    buffer_.append(single_);
+    single_ = {};
+  }
+  if (out_ == Framing::chunked) {
+    std::array<char, 16> size{};
+    const auto end = std::to_chars(size.data(), size.data() + size.size(), data.size(), 16).ptr;
+    buffer_.append(size.data(), end).append("\r\n").append(data).append("\r\n");
+  } else {
+    buffer_.append(data);
+  }
+}
+
+void BodyPieces::add_trailer(std::string_view name, std::string_view value) {
+  if (out_ != Framing::chunked) return;  // without chunks there is no place for them
+  trailers_.append(name).append(": ").append(value).append("\r\n");
+}
+
+void BodyPieces::finish() {
+  if (out_ == Framing::chunked) buffer_.append("0\r\n").append(trailers_).append("\r\n");
+}
+
+std::string_view BodyPieces::bytes() { return buffer_.empty() ? single_ : std::string_view(buffer_); }
+
+void BodyPieces::clear() noexcept {
+  single_ = {};
+  buffer_.clear();
+}
+
+template <bool is_request>
+std::string_view MessageParser<is_request>::parse_head(std::string_view head) {
+  fields.reserve(24);
+  Error error;
+  this->put({head.data(), head.size()}, error);
+  if (error == beast_http::error::bad_content_length || error == beast_http::error::multiple_content_length ||
+      error == beast_http::error::bad_transfer_encoding) {
+    return "a body with no clear length";
+  }
+  if (error == beast_http::error::bad_version) return "an HTTP version that is not 1.0 or 1.1";
+  if (error || !this->is_header_done()) return "not a message head";
+  return {};
+}
+
+template <bool is_request>
+std::string_view MessageParser<is_request>::check_framing() {
+  int lengths = 0;
+  int codings = 0;
+  for (const Field& field : fields) {
+    if (same_name(field.name, "content-length")) {
+      ++lengths;
+      if (!is_digits(field.value)) return "a content-length that is not one number";
+    } else if (same_name(field.name, "transfer-encoding")) {
+      ++codings;
+      if (!same_name(field.value, "chunked")) return "a transfer-encoding other than chunked";
+    }
+  }
+  if (lengths > 1) return "two content-lengths";
+  if (codings > 1) return "two transfer-encodings";
+  if (lengths + codings > 1) return "both content-length and transfer-encoding";
+  if (codings == 1 && version < 11) return "a transfer-encoding in HTTP/1.0";
+  return {};
+}
+
+template <bool is_request>
+Framing MessageParser<is_request>::framing() const {
+  if (this->is_done()) return Framing::none;
+  if (this->chunked()) return Framing::chunked;
+  return this->need_eof() && !is_request ? Framing::until_close : Framing::length;
+}
+
+template <bool is_request>
+std::optional<std::size_t> MessageParser<is_request>::parse_body(std::string_view bytes, BodyPieces& out) {
+  out_ = &out;
+  this->eager(true);
+  std::size_t consumed = 0;
+  while (consumed < bytes.size() && !this->is_done()) {
+    Error error;
+    const std::size_t n = this->put({bytes.data() + consumed, bytes.size() - consumed}, error);
+    consumed += n;
+    if (error == beast_http::error::need_more) break;
+    if (error) return std::nullopt;
+    if (n == 0) break;
+  }
+  return consumed;
+}
+
+template <bool is_request>
+bool MessageParser<is_request>::end_of_input(BodyPieces& out) {
+  out_ = &out;
+  Error error;
+  this->put_eof(error);
+  return !error;
+}
+
+template <bool is_request>
+void MessageParser<is_request>::on_request_impl(beast_http::verb, View m, View t, int v, Error&) {
+  method = to_std(m);
+  target = to_std(t);
+  version = static_cast<unsigned>(v);
+}
+
+template <bool is_request>
+void MessageParser<is_request>::on_response_impl(int s, View r, int v, Error&) {
+  status = static_cast<unsigned>(s);
+  reason = to_std(r);
+  version = static_cast<unsigned>(v);
+}
+
+template <bool is_request>
+void MessageParser<is_request>::on_field_impl(beast_http::field, View name, View value, Error&) {
+  if (in_head_) {
+    fields.push_back({to_std(name), to_std(value)});
+    expects_continue = expects_continue || same_name(fields.back().name, "expect");
+  } else {
+    out_->add_trailer(to_std(name), to_std(value));
+  }
+}
+
+template <bool is_request>
+std::size_t MessageParser<is_request>::on_body_impl(View body, Error&) {
+  out_->add(to_std(body));
+  return body.size();
+}
+
+template <bool is_request>
+std::size_t MessageParser<is_request>::on_chunk_body_impl(std::uint64_t, View body, Error&) {
+  out_->add(to_std(body));
+  return body.size();
+}
+
+template <bool is_request>
+void MessageParser<is_request>::on_finish_impl(Error&) {
+  if (out_) out_->finish();
+}
+
+template class MessageParser<true>;
+template class MessageParser<false>;
+
+const Field* find_field(const std::vector<Field>& fields, std::string_view name) noexcept {
+  const auto at =
+      std::find_if(fields.begin(), fields.end(), [&](const Field& f) { return same_name(f.name, name); });
+  return at == fields.end() ? nullptr : &*at;
+}
+
+bool has_token(const std::vector<Field>& fields, std::string_view name, std::string_view token) noexcept {
+  return std::any_of(fields.begin(), fields.end(), [&](const Field& f) {
+    return same_name(f.name, name) &&
+           any_member(f.value, [&](std::string_view m) { return same_name(m, token); });
+  });
+}
+
+bool is_hop_by_hop(const Field& field, const std::vector<Field>& fields) noexcept {
+  static constexpr std::array<std::string_view, 6> names = {
+      "connection", "keep-alive", "proxy-connection", "proxy-authorization", "proxy-authenticate", "upgrade"};
+  if (std::any_of(names.begin(), names.end(), [&](std::string_view n) { return same_name(field.name, n); }))
+    return true;
+  // A client must not be able to have Content-Length or Host taken away by naming it (RFC 9110 7.6.1).
+  if (same_name(field.name, "content-length") || same_name(field.name, "transfer-encoding") ||
+      same_name(field.name, "host") || same_name(field.name, "te")) {
+    return false;
+  }
+  return has_token(fields, "connection", field.name);
+}
+
+}  // namespace standin::proxy

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string_view>
+
+namespace standin::proxy {
+
+/// Bytes that were read from a connection and not yet used. Has memory only while it holds some, so that an
+/// idle connection costs none.
+class Inbox {
+ public:
+  /// One TLS record's worth and a head before it.
+  static constexpr std::size_t ordinary_size = 20 * 1024;
+
+  [[nodiscard]] std::string_view bytes() const noexcept { return {data_.get() + begin_, end_ - begin_}; }
+  [[nodiscard]] bool empty() const noexcept { return begin_ == end_; }
+
+  /// Room to read into, behind what is there; moves it, so views into bytes() end here. At least one byte,
+  /// unless `limit` bytes are held already.
+  std::span<char> space(std::size_t limit = ordinary_size) {
+    if (!data_) {
+      data_ = std::make_unique_for_overwrite<char[]>(ordinary_size);
+      capacity_ = ordinary_size;
+    }
+    if (begin_ > 0) {
+      std::memmove(data_.get(), data_.get() + begin_, end_ - begin_);
+      end_ -= begin_;
+      begin_ = 0;
+    }
+    if (end_ == capacity_ && capacity_ < limit) {
+      const std::size_t grown = std::min(limit, capacity_ * 4);
+      auto larger = std::make_unique_for_overwrite<char[]>(grown);
+      std::memcpy(larger.get(), data_.get(), end_);
+      data_ = std::move(larger);
+      capacity_ = grown;
+    }
+    return {data_.get() + end_, capacity_ - end_};
+  }
+  void commit(std::size_t n) noexcept { end_ += n; }
+  /// The bytes stay where they are until the next space() or release().
+  void consume(std::size_t n) noexcept { begin_ += n; }
+  void release() noexcept {
+    if (!empty()) return;
+    data_.reset();
+    begin_ = end_ = capacity_ = 0;
+  }
+
+ private:
+  std::unique_ptr<char[]> data_;
+  std::size_t capacity_ = 0, begin_ = 0, end_ = 0;
+};
+
+}  // namespace standin::proxy

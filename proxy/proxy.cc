@@ -1,0 +1,206 @@
+#include "proxy/proxy.h"
+
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <thread>
+#include <unordered_set>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <openssl/rand.h>
+
+#include "proxy/connection.h"
+
+namespace standin::proxy {
+
+namespace {
+
+constexpr std::chrono::seconds look_every{1};
+constexpr std::chrono::milliseconds pause_when_full{50};
+constexpr std::chrono::seconds farewell{2};  // for connections to end once they were aborted
+
+/// 128 random bits, as hex: any client's URL parser takes them as they are.
+std::string random_password() {
+  std::array<unsigned char, 16> bytes{};
+  if (RAND_priv_bytes(bytes.data(), bytes.size()) != 1) throw_openssl_error("make the proxy's password");
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string text;
+  for (const unsigned char byte : bytes) {
+    text += digits[byte >> 4];
+    text += digits[byte & 15];
+  }
+  return text;
+}
+
+std::string basic(std::string_view user_and_password) {
+  std::string encoded(4 * ((user_and_password.size() + 2) / 3) + 1, '\0');
+  const int n = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()),
+                                reinterpret_cast<const unsigned char*>(user_and_password.data()),
+                                static_cast<int>(user_and_password.size()));
+  encoded.resize(static_cast<std::size_t>(n));
+  return "Basic " + encoded;
+}
+
+}  // namespace
+
+struct Proxy::Impl {
+  Impl(ProxyOptions o, Interceptor& i)
+      : options(std::move(o)),
+        interceptor(i),
+        authority(options.bound),
+        server_tls(authority),
+        upstream(io.get_executor(), options, interceptor),
+        boundary{interceptor, upstream, server_tls, options.limits, basic("standin:" + password)},
+        listener(io.get_executor()),
+        look_timer(io.get_executor()) {
+    listen();
+  }
+
+  void listen();
+  Task<void> accept_connections();
+  Task<void> serve(Socket socket);
+  Task<void> look_after();
+
+  ProxyOptions options;
+  Interceptor& interceptor;
+  const std::string password = random_password();
+  std::unordered_set<Client*> clients;  // before io: frames that are destroyed with it take themselves out
+  asio::io_context io{1};
+  CertificateAuthority authority;
+  ServerTls server_tls;
+  Upstream upstream;
+  Boundary boundary;
+  // A stream descriptor rather than an acceptor: accept4() sets CLOEXEC in one step, Asio's accept does not.
+  Socket listener;
+  std::uint16_t port = 0;
+  Timer look_timer;
+  bool looking = false;
+  bool stopping = false;
+  std::thread thread;
+};
+
+void Proxy::Impl::listen() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  if (fd < 0 || ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(fd, 4096) != 0 || ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) {
+    const std::string reason = std::strerror(errno);
+    if (fd >= 0) ::close(fd);
+    throw Error(Error::Kind::listen, "cannot listen on 127.0.0.1: " + reason,
+                "is the loopback interface up?");
+  }
+  port = ntohs(address.sin_port);
+  listener.assign(asio::ip::tcp::v4(), fd);
+}
+
+Task<void> Proxy::Impl::accept_connections() {
+  Timer pause(io.get_executor());
+  while (!stopping) {
+    const int fd = clients.size() < options.limits.max_connections
+                       ? ::accept4(listener.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)
+                       : -1;
+    if (fd >= 0) {
+      Socket socket(io.get_executor());
+      socket.assign(asio::ip::tcp::v4(), fd);
+      asio::co_spawn(io.get_executor(), serve(std::move(socket)), asio::detached);
+    } else if (clients.size() < options.limits.max_connections && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+      auto [error] = co_await listener.async_wait(Socket::wait_read, as_value);
+      if (error) co_return;
+    } else if (errno != EINTR && errno != ECONNABORTED) {
+      // Full, or out of descriptors: the backlog keeps them until others have ended.
+      pause.expires_after(pause_when_full);
+      co_await pause.async_wait(as_value);
+    }
+  }
+}
+
+Task<void> Proxy::Impl::serve(Socket socket) {
+  Client client(std::move(socket));
+  struct Registered {
+    std::unordered_set<Client*>& all;
+    Client* client;
+    ~Registered() { all.erase(client); }
+  } registered{clients, &client};
+  clients.insert(&client);
+  if (!looking) {
+    looking = true;
+    asio::co_spawn(io.get_executor(), look_after(), asio::detached);
+  }
+  try {
+    co_await serve_connection(client, boundary);
+  } catch (const std::exception&) {
+    // Out of memory, in the middle of one conversation: that one ends, the others go on.
+    client.stream.abort();
+  }
+  if (stopping && clients.size() == 1) io.stop();
+}
+
+/// Once a second while there is anybody to look after: no timer wakes an idle run.
+Task<void> Proxy::Impl::look_after() {
+  while (!clients.empty() && !stopping) {
+    look_timer.expires_after(look_every);
+    co_await look_timer.async_wait(as_value);
+    const auto now = Clock::now();
+    for (Client* client : clients) client->watch.look(now);
+    upstream.sweep(now);
+  }
+  looking = false;
+}
+
+Proxy::Proxy(ProxyOptions options, Interceptor& interceptor)
+    : impl_(std::make_unique<Impl>(std::move(options), interceptor)) {}
+
+Proxy::~Proxy() { stop(); }
+
+std::uint16_t Proxy::port() const noexcept { return impl_->port; }
+
+std::string Proxy::url() const {
+  return "http://standin:" + impl_->password + "@127.0.0.1:" + std::to_string(impl_->port);
+}
+
+const std::string& Proxy::authority_pem() const noexcept { return impl_->authority.pem(); }
+
+void Proxy::start() {
+  asio::co_spawn(impl_->io.get_executor(), impl_->accept_connections(), asio::detached);
+  // Signals are the main thread's; and OpenSSL writes without MSG_NOSIGNAL, so that a client which hangs up
+  // would otherwise end the process with SIGPIPE.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  impl_->thread = std::thread([impl = impl_.get()] { impl->io.run(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void Proxy::stop() noexcept {
+  if (!impl_->thread.joinable()) return;
+  asio::post(impl_->io, [impl = impl_.get()] {
+    impl->stopping = true;
+    boost::system::error_code ignored;
+    impl->listener.close(ignored);
+    impl->look_timer.cancel();
+    for (Client* client : impl->clients) {
+      if (client->watch.origin) client->watch.origin->abort();
+      client->stream.abort();
+    }
+    // What does not end by itself is destroyed with the context, and says so to its exchange.
+    auto patience = std::make_shared<Timer>(impl->io.get_executor(), farewell);
+    patience->async_wait([impl, patience](auto) { impl->io.stop(); });
+    if (impl->clients.empty()) impl->io.stop();
+  });
+  impl_->thread.join();
+}
+
+}  // namespace standin::proxy

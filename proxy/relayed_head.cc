@@ -1,0 +1,83 @@
+#include "proxy/relayed_head.h"
+
+#include <algorithm>
+
+namespace standin::proxy {
+
+namespace {
+
+template <class Out>
+void put(Out& out, std::string_view text) {
+  out.insert(out.end(), text.begin(), text.end());
+}
+
+template <class Out>
+void put_field(Out& out, std::string_view name, std::string_view value) {
+  put(out, name);
+  put(out, ": ");
+  put(out, value);
+  put(out, "\r\n");
+}
+
+}  // namespace
+
+bool wants_upgrade(const RequestHead& head) noexcept {
+  const Field* upgrade = find_field(head.fields, "upgrade");
+  return upgrade && has_token(head.fields, "connection", "upgrade") &&
+         !has_token(head.fields, "upgrade", "h2c");
+}
+
+void write_request_head(WipingBuffer& out, const RequestHead& head, const Origin& origin,
+                        const UpstreamProxy* by_proxy) {
+  std::size_t size = head.method.size() + head.target.size() + 256;
+  for (const Field& field : head.fields) size += field.name.size() + field.value.size() + 4;
+  out.reserve(size);  // once: a buffer that grows leaves a copy behind each time, wiped, but for nothing
+  put(out, head.method);
+  put(out, " ");
+  if (by_proxy) put(out, origin.to_string());
+  put(out, head.target);
+  put(out, " HTTP/1.1\r\n");
+  if (!find_field(head.fields, "host")) put_field(out, "Host", origin.authority());
+  for (const Field& field : head.fields) {
+    if (is_hop_by_hop(field, head.fields)) continue;
+    // What a transfer coding we do not speak would need; trailers are passed on.
+    if (same_name(field.name, "te") && !same_name(field.value, "trailers")) continue;
+    put_field(out, field.name, field.value);
+  }
+  if (wants_upgrade(head)) {
+    put_field(out, "Connection", "Upgrade");
+    put_field(out, "Upgrade", find_field(head.fields, "upgrade")->value);
+  } else if (has_token(head.fields, "te", "trailers")) {
+    put_field(out, "Connection", "TE");
+  }
+  if (by_proxy && !by_proxy->authorization.empty())
+    put_field(out, "Proxy-Authorization", view(by_proxy->authorization));
+  put(out, "\r\n");
+}
+
+void write_response_head(std::string& out, const ResponseParser& response, Framing framing,
+                         unsigned client_version, Persistence persistence) {
+  put(out, "HTTP/1.1 ");
+  put(out, std::to_string(response.status));
+  put(out, " ");
+  put(out, response.reason);
+  put(out, "\r\n");
+  for (const Field& field : response.fields) {
+    if (is_hop_by_hop(field, response.fields)) continue;
+    // A client of HTTP/1.0 gets the body without chunks, until the connection closes.
+    if (framing == Framing::until_close && same_name(field.name, "transfer-encoding")) continue;
+    put_field(out, field.name, field.value);
+  }
+  if (response.status == 101) {
+    put_field(out, "Connection", "Upgrade");
+    if (const Field* upgrade = find_field(response.fields, "upgrade"))
+      put_field(out, "Upgrade", upgrade->value);
+  } else if (response.status >= 200 && persistence == Persistence::close) {
+    put_field(out, "Connection", "close");
+  } else if (response.status >= 200 && client_version < 11) {
+    put_field(out, "Connection", "keep-alive");
+  }
+  put(out, "\r\n");
+}
+
+}  // namespace standin::proxy

@@ -1,0 +1,153 @@
+#include "proxy/stream.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+namespace standin::proxy {
+
+Stream::Stream(Socket socket) : socket_(std::move(socket)) {
+  boost::system::error_code ignored;
+  socket_.native_non_blocking(true, ignored);
+  // Without it one side waits 40 ms for the other's delayed acknowledgement.
+  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+}
+
+void Stream::start_tls(OwnedSsl ssl, std::string_view early) {
+  ssl_ = std::move(ssl);
+  SSL_set_fd(ssl_.get(), descriptor());
+  if (early.empty()) return;
+  BIO* memory = BIO_new(BIO_s_mem());
+  BIO_write(memory, early.data(), static_cast<int>(early.size()));
+  BIO_set_mem_eof_return(memory, -1);
+  SSL_set0_rbio(ssl_.get(), memory);
+  reads_early_ = true;
+}
+
+Io Stream::tls_result(int result) noexcept {
+  switch (SSL_get_error(ssl_.get(), result)) {
+    case SSL_ERROR_WANT_READ:
+      return {Io::End::want_read, 0};
+    case SSL_ERROR_WANT_WRITE:
+      return {Io::End::want_write, 0};
+    case SSL_ERROR_ZERO_RETURN:
+      return {Io::End::eof, 0};
+    default:
+      return {Io::End::cut, 0};
+  }
+}
+
+template <class F>
+Io Stream::tls_call(F call) noexcept {
+  if (aborted_) return {Io::End::cut, 0};
+  for (;;) {
+    ERR_clear_error();
+    std::size_t count = 0;
+    const int result = call(&count);
+    if (result > 0) return {Io::End::ok, count};
+    const Io io = tls_result(result);
+    if (!reads_early_ || io.end != Io::End::want_read) return io;
+    SSL_set0_rbio(ssl_.get(), BIO_new_socket(descriptor(), BIO_NOCLOSE));
+    reads_early_ = false;
+  }
+}
+
+Io Stream::try_read(std::span<char> into) noexcept {
+  if (ssl_)
+    return tls_call([&](std::size_t* n) { return SSL_read_ex(ssl_.get(), into.data(), into.size(), n); });
+  if (aborted_) return {Io::End::cut, 0};
+  const ssize_t n = ::recv(descriptor(), into.data(), into.size(), 0);
+  if (n > 0) return {Io::End::ok, static_cast<std::size_t>(n)};
+  if (n == 0) return {Io::End::eof, 0};
+  if (errno == EAGAIN || errno == EINTR) return {Io::End::want_read, 0};
+  return {Io::End::cut, 0};
+}
+
+Io Stream::try_write(std::string_view from) noexcept {
+  if (ssl_)
+    return tls_call([&](std::size_t* n) { return SSL_write_ex(ssl_.get(), from.data(), from.size(), n); });
+  if (aborted_) return {Io::End::cut, 0};
+  const ssize_t n = ::send(descriptor(), from.data(), from.size(), MSG_NOSIGNAL);
+  if (n >= 0) return {Io::End::ok, static_cast<std::size_t>(n)};
+  if (errno == EAGAIN || errno == EINTR) return {Io::End::want_write, 0};
+  return {Io::End::cut, 0};
+}
+
+Task<std::optional<unsigned char>> Stream::peek() {
+  for (;;) {
+    unsigned char byte = 0;
+    const ssize_t n = ::recv(descriptor(), &byte, 1, MSG_PEEK);
+    if (n == 1) co_return byte;
+    if (n == 0 || (errno != EAGAIN && errno != EINTR) || !co_await wait(Io::End::want_read))
+      co_return std::nullopt;
+  }
+}
+
+Task<bool> Stream::wait(Io::End direction) {
+  if (aborted_) co_return false;
+  const auto what = direction == Io::End::want_write ? Socket::wait_write : Socket::wait_read;
+  auto [error] = co_await socket_.async_wait(what, as_value);
+  co_return !error && !aborted_;
+}
+
+Task<Io> Stream::read_some(std::span<char> into) {
+  for (;;) {
+    const Io io = try_read(into);
+    if (!io.must_wait()) co_return io;
+    if (!co_await wait(io.end)) co_return Io{};
+  }
+}
+
+Task<bool> Stream::write_all(std::string_view from) {
+  while (!from.empty()) {
+    const Io io = try_write(from);
+    if (io.ok()) {
+      from.remove_prefix(io.count);
+    } else if (!io.must_wait() || !co_await wait(io.end)) {
+      co_return false;
+    }
+  }
+  co_return true;
+}
+
+Task<bool> Stream::handshake() {
+  for (;;) {
+    const Io io = tls_call([&](std::size_t*) { return SSL_do_handshake(ssl_.get()); });
+    if (io.ok()) co_return true;
+    if (!io.must_wait() || !co_await wait(io.end)) co_return false;
+  }
+}
+
+void Stream::finish_writing() noexcept {
+  if (aborted_) return;
+  if (ssl_ && SSL_is_init_finished(ssl_.get())) {
+    ERR_clear_error();
+    SSL_shutdown(ssl_.get());
+  }
+  ::shutdown(descriptor(), SHUT_WR);
+}
+
+void Stream::abort() noexcept {
+  aborted_ = true;
+  // Not close(): the descriptor's number must not be reused while a coroutine still holds this object.
+  ::shutdown(descriptor(), SHUT_RDWR);
+  boost::system::error_code ignored;
+  socket_.cancel(ignored);
+}
+
+bool Stream::peer_is_gone() const noexcept {
+  pollfd p{const_cast<Socket&>(socket_).native_handle(), POLLRDHUP, 0};
+  return ::poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+bool Stream::is_quiet() noexcept {
+  if (aborted_) return false;
+  pollfd p{descriptor(), POLLIN | POLLRDHUP, 0};
+  const bool pending = ssl_ && SSL_has_pending(ssl_.get());
+  if (!pending && ::poll(&p, 1, 0) == 0) return true;
+  char byte = 0;
+  return try_read({&byte, 1}).end == Io::End::want_read;
+}
+
+}  // namespace standin::proxy

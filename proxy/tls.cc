@@ -1,0 +1,171 @@
+#include "proxy/tls.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "proxy/error.h"
+
+namespace standin::proxy {
+
+namespace {
+
+// Several TLS records a read(2), where a body is on its way; released again when a connection is idle.
+constexpr std::size_t read_buffer_bytes = 64 * 1024;
+// ALPN's wire form (RFC 7301 3.1) of "http/1.1".
+constexpr std::array<unsigned char, 9> alpn = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+
+OwnedContext make_context(const SSL_METHOD* method, const char* what) {
+  OwnedContext context(SSL_CTX_new(method));
+  if (!context || SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION) != 1)
+    throw_openssl_error(what);
+  SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_read_ahead(context.get(), 1);
+  SSL_CTX_set_default_read_buffer_len(context.get(), read_buffer_bytes);
+  SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  return context;
+}
+
+int select_alpn(SSL*, const unsigned char** out, unsigned char* length, const unsigned char* in,
+                unsigned in_length, void*) {
+  auto* selected = const_cast<unsigned char**>(out);
+  const int found = SSL_select_next_proto(selected, length, alpn.data(), alpn.size(), in, in_length);
+  return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+ClientTls::TakeSession& take_session() {
+  static ClientTls::TakeSession take = nullptr;
+  return take;
+}
+
+int on_new_session(SSL* ssl, SSL_SESSION* session) {
+  void* data = SSL_get_app_data(ssl);
+  if (!data || !take_session()) return 0;
+  take_session()(data, OwnedSession(session));
+  return 1;
+}
+
+void require_readable(const std::string& path, const char* variable) {
+  if (path.empty() || ::access(path.c_str(), R_OK) == 0) return;
+  throw Error(Error::Kind::trust,
+              "cannot read " + std::string(variable) + " " + path + ": " + std::strerror(errno),
+              std::string("correct or unset ") + variable + ", the roots that origins are verified with");
+}
+
+/// The default locations' roots where the file that was named is only another name of the same bundle.
+bool is_system_bundle(const std::string& path) {
+  struct stat named {};
+  struct stat system {};
+  return ::stat(path.c_str(), &named) == 0 && ::stat("/etc/ssl/certs/ca-certificates.crt", &system) == 0 &&
+         named.st_dev == system.st_dev && named.st_ino == system.st_ino;
+}
+
+}  // namespace
+
+ServerTls::ServerTls(CertificateAuthority& authority)
+    : authority_(authority), context_(make_context(TLS_server_method(), "set up TLS towards the child")) {
+  static constexpr unsigned char id[] = "standin";
+  SSL_CTX_set_session_id_context(context_.get(), id, sizeof id - 1);
+  SSL_CTX_set_session_cache_mode(context_.get(), SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_num_tickets(context_.get(), 1);
+  SSL_CTX_set_alpn_select_cb(context_.get(), select_alpn, nullptr);
+}
+
+OwnedSsl ServerTls::accept(std::string_view host) {
+  OwnedSsl ssl(SSL_new(context_.get()));
+  if (!ssl || SSL_use_certificate(ssl.get(), authority_.leaf(host)) != 1 ||
+      SSL_use_PrivateKey(ssl.get(), authority_.leaf_key()) != 1) {
+    ERR_clear_error();
+    return nullptr;
+  }
+  SSL_set_accept_state(ssl.get());
+  return ssl;
+}
+
+ClientTls::ClientTls(std::string trust_file, std::string trust_directory)
+    : file_(std::move(trust_file)),
+      directory_(std::move(trust_directory)),
+      context_(make_context(TLS_client_method(), "set up TLS towards origins")) {
+  require_readable(file_, "SSL_CERT_FILE");
+  SSL_CTX_set_verify(context_.get(), SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_alpn_protos(context_.get(), alpn.data(), alpn.size());
+  SSL_CTX_set_session_cache_mode(context_.get(), SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(context_.get(), on_new_session);
+}
+
+void ClientTls::load_trust() {
+  if (trust_is_loaded_) return;
+  trust_is_loaded_ = true;
+  X509_STORE* store = SSL_CTX_get_cert_store(context_.get());
+  if (!file_.empty() && !(directory_.empty() && is_system_bundle(file_))) {
+    X509_STORE_load_file(store, file_.c_str());
+  } else {
+    const char* file = X509_get_default_cert_file();
+    if (::access(file, R_OK) == 0) X509_STORE_load_file(store, file);
+  }
+  // A list of folders, as OpenSSL takes it; each is looked into by subject hash when a root is wanted.
+  X509_STORE_load_path(store, directory_.empty() ? X509_get_default_cert_dir() : directory_.c_str());
+  ERR_clear_error();
+}
+
+OwnedSsl ClientTls::connect(const Origin& origin, SSL_SESSION* session) {
+  load_trust();
+  OwnedSsl ssl(SSL_new(context_.get()));
+  if (!ssl) return nullptr;
+  X509_VERIFY_PARAM* verify = SSL_get0_param(ssl.get());
+  bool named = false;
+  if (const auto address = origin.address()) {
+    named = X509_VERIFY_PARAM_set1_ip_asc(verify, origin.host.c_str()) == 1;  // and no SNI (RFC 6066 3)
+  } else {
+    X509_VERIFY_PARAM_set_hostflags(verify, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    named = X509_VERIFY_PARAM_set1_host(verify, origin.host.c_str(), origin.host.size()) == 1 &&
+            SSL_set_tlsext_host_name(ssl.get(), origin.host.c_str()) == 1;
+  }
+  if (!named) return nullptr;
+  if (session) SSL_set_session(ssl.get(), session);
+  SSL_set_connect_state(ssl.get());
+  return ssl;
+}
+
+void ClientTls::on_session(TakeSession take) noexcept { take_session() = take; }
+
+std::string describe_handshake_failure(SSL* ssl, const Origin& origin) {
+  const unsigned long error = ERR_peek_error();
+  std::string text;
+  switch (SSL_get_verify_result(ssl)) {
+    case X509_V_OK: {
+      const char* reason = error ? ERR_reason_error_string(error) : nullptr;
+      text = reason ? std::string("the TLS handshake failed: ") + reason : "the TLS handshake was cut off";
+      break;
+    }
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      text = "its certificate is for another name than " + origin.host;
+      break;
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      text = "its certificate has expired";
+      break;
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      text = "its certificate is not valid yet";
+      break;
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+      text = "its certificate is self-signed";
+      break;
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+      text = "its certificate is from an unknown authority";
+      break;
+    default:
+      text = std::string("its certificate: ") + X509_verify_cert_error_string(SSL_get_verify_result(ssl));
+  }
+  ERR_clear_error();
+  return text;
+}
+
+}  // namespace standin::proxy

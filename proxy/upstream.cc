@@ -1,0 +1,220 @@
+#include "proxy/upstream.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "proxy/deadline.h"
+#include "proxy/happy_eyeballs.h"
+#include "proxy/head_scanner.h"
+#include "proxy/http1.h"
+
+namespace standin::proxy {
+
+namespace {
+
+constexpr std::size_t max_idle_connections = 256;  // an origin; more are simply closed
+
+Refusal unreachable(const Origin& origin, const std::string& why) {
+  return {502, "upstream_unreachable", "cannot reach " + origin.to_string() + ": " + why,
+          "check the network, or that the origin is up"};
+}
+
+Refusal too_slow(const Origin& origin) {
+  return {504, "upstream_timeout", origin.to_string() + " did not answer in time",
+          "check the network, or try again"};
+}
+
+Refusal not_trusted(const Origin& origin, const std::string& why) {
+  return {502, "upstream_tls", "cannot verify " + origin.to_string() + ": " + why,
+          "nothing was sent; for a company's own authority set SSL_CERT_FILE in standin's environment"};
+}
+
+/// Reads the answer to our CONNECT, byte by byte: what follows it belongs to the tunnel.
+Task<unsigned> read_connect_status(Stream& stream) {
+  std::string head;
+  HeadScanner scanner;
+  while (head.size() < 16 * 1024) {
+    char byte = 0;
+    const Io io = co_await stream.read_some({&byte, 1});
+    if (!io.ok()) co_return 0;
+    head.push_back(byte);
+    const auto state = scanner.feed({&byte, 1});
+    if (state == HeadScanner::State::bad) co_return 0;
+    if (state == HeadScanner::State::done) {
+      ResponseParser parser;
+      co_return parser.parse_head(head).empty() ? parser.status : 0;
+    }
+  }
+  co_return 0;
+}
+
+}  // namespace
+
+Upstream::Upstream(const Executor& executor, ProxyOptions& options, Interceptor& interceptor)
+    : executor_(executor),
+      options_(options),
+      interceptor_(interceptor),
+      resolver_(executor),
+      tls_(options.trust_file, options.trust_directory) {
+  tls_.on_session(
+      [](void* pool, OwnedSession session) { static_cast<OriginPool*>(pool)->session = std::move(session); });
+}
+
+OriginPool& Upstream::pool(const Origin& origin) {
+  auto& found = pools_[origin.to_string()];
+  if (!found) found = std::make_unique<OriginPool>(origin);
+  return *found;
+}
+
+const UpstreamProxy* Upstream::way_out(const Origin& origin) const noexcept {
+  const auto& way = origin.scheme == Scheme::https ? options_.upstream.https : options_.upstream.http;
+  if (!way || options_.upstream.no_proxy.covers(origin)) return nullptr;
+  if (const auto address = origin.address(); address && address->is_loopback()) return nullptr;
+  return origin.host == "localhost" ? nullptr : &*way;
+}
+
+Task<Dialed> Upstream::acquire(OriginPool& pool) {
+  while (!pool.idle.empty()) {
+    auto connection = std::move(pool.idle.back());
+    pool.idle.pop_back();
+    if (connection->stream.is_quiet()) co_return connection;
+  }
+  if (!pool.ahead.empty()) {
+    auto ahead = std::move(pool.ahead.front());
+    pool.ahead.pop_front();
+    ahead->claimed = true;
+    co_await ahead->done.wait();
+    if (ahead->result) co_return std::move(*ahead->result);
+  }
+  co_return co_await dial(pool);
+}
+
+void Upstream::release(UpstreamPointer connection) {
+  auto& idle = connection->pool->idle;
+  if (idle.size() >= max_idle_connections) return;
+  connection->reused = true;
+  connection->idle_since = Clock::now();
+  idle.push_back(std::move(connection));
+}
+
+void Upstream::sweep(Clock::time_point now) {
+  for (auto& [key, pool] : pools_) {
+    std::erase_if(pool->idle, [&](const UpstreamPointer& c) {
+      return now - c->idle_since > options_.limits.pool_idle || c->stream.peer_is_gone();
+    });
+  }
+}
+
+void Upstream::prepare(OriginPool& pool) {
+  if (!pool.idle.empty()) return;
+  auto ahead = std::make_shared<OriginPool::Ahead>(executor_);
+  pool.ahead.push_back(ahead);
+  asio::co_spawn(executor_, dial_ahead(pool, ahead), asio::detached);
+}
+
+Task<void> Upstream::dial_ahead(OriginPool& pool, std::shared_ptr<OriginPool::Ahead> ahead) {
+  ahead->result = co_await dial(pool);
+  ahead->done.set();
+  if (ahead->claimed) co_return;
+  // Whoever it was for has not come yet: it waits with the idle ones. Why it failed is told by the next try.
+  pool.ahead.remove(ahead);
+  if (auto* connection = std::get_if<UpstreamPointer>(&*ahead->result)) {
+    (*connection)->idle_since = Clock::now();
+    pool.idle.push_back(std::move(*connection));
+  }
+}
+
+Task<Dialed> Upstream::dial(OriginPool& pool) {
+  auto dialed = co_await within<Dialed>(options_.limits.upstream_connect, dial_without_limit(pool));
+  if (!dialed) co_return too_slow(pool.origin);
+  co_return std::move(*dialed);
+}
+
+Task<Dialed> Upstream::dial_without_limit(OriginPool& pool) {
+  const Origin& origin = pool.origin;
+  auto connected = co_await connect_within_limit(origin);
+  if (auto* refusal = std::get_if<Refusal>(&connected)) co_return std::move(*refusal);
+  auto connection = std::make_unique<UpstreamConnection>(std::move(std::get<Socket>(connected)), pool);
+  if (origin.scheme == Scheme::http) {
+    connection->by_proxy = way_out(origin);
+    co_return connection;
+  }
+  OwnedSsl ssl = tls_.connect(origin, pool.session.get());
+  if (!ssl) co_return not_trusted(origin, "TLS could not be set up");
+  SSL_set_app_data(ssl.get(), &pool);
+  connection->stream.start_tls(std::move(ssl));
+  if (!co_await connection->stream.handshake()) {
+    co_return not_trusted(origin, describe_handshake_failure(connection->stream.ssl(), origin));
+  }
+  co_return connection;
+}
+
+Task<Reached> Upstream::connect(const Origin& origin) {
+  auto connected = co_await within<Reached>(options_.limits.upstream_connect, connect_within_limit(origin));
+  if (!connected) co_return too_slow(origin);
+  co_return std::move(*connected);
+}
+
+Task<Reached> Upstream::connect_within_limit(const Origin& origin) {
+  const UpstreamProxy* proxy = way_out(origin);
+  if (!proxy) co_return co_await connect_directly(origin, false);
+  co_return co_await connect_by_proxy(origin, *proxy);
+}
+
+Task<Reached> Upstream::connect_directly(const Origin& origin, bool is_company_proxy) {
+  std::vector<IpAddress> addresses;
+  if (const auto literal = origin.address()) {
+    addresses.push_back(*literal);
+  } else {
+    auto answer = co_await resolver_.resolve(origin.host);
+    if (answer.addresses.empty()) co_return unreachable(origin, answer.reason);
+    addresses = std::move(answer.addresses);
+  }
+  std::optional<Refusal> refused;
+  if (!is_company_proxy) {  // which the person who started standin named: no address of it is off limits
+    std::erase_if(addresses, [&](const IpAddress& address) {
+      auto refusal = interceptor_.check_address(origin, address);
+      if (refusal) refused = std::move(refusal);
+      return refused.has_value();
+    });
+    // One forbidden address among good ones is how a rebinding name looks: all of it is refused.
+    if (refused) co_return std::move(*refused);
+  }
+  auto connected = co_await connect_to_any(std::move(addresses), origin.port);
+  if (!connected.socket) co_return unreachable(origin, connected.reason);
+  co_return std::move(*connected.socket);
+}
+
+Task<Reached> Upstream::connect_by_proxy(const Origin& origin, const UpstreamProxy& proxy) {
+  // The name is the proxy's to resolve: only an origin that is an address can be judged by it here.
+  if (const auto literal = origin.address()) {
+    if (auto refusal = interceptor_.check_address(origin, *literal)) co_return std::move(*refusal);
+  }
+  auto connected = co_await connect_directly(proxy.endpoint, true);
+  if (auto* refusal = std::get_if<Refusal>(&connected)) {
+    refusal->message += " (the proxy that standin's environment names)";
+    co_return std::move(*refusal);
+  }
+  if (origin.scheme == Scheme::http) co_return connected;
+  Stream stream(std::move(std::get<Socket>(connected)));
+  const std::string authority =
+      (origin.host.find(':') == origin.host.npos ? origin.host : "[" + origin.host + "]") + ":" +
+      std::to_string(origin.port);
+  WipingBuffer head;
+  append(head, "CONNECT " + authority + " HTTP/1.1\r\nHost: " + authority + "\r\n");
+  if (!proxy.authorization.empty()) {
+    append(head, "Proxy-Authorization: ");
+    append(head, view(proxy.authorization));
+    append(head, "\r\n");
+  }
+  append(head, "\r\n");
+  if (!co_await stream.write_all(view(head))) co_return unreachable(origin, "the company's proxy hung up");
+  const unsigned status = co_await read_connect_status(stream);
+  if (status / 100 != 2) {
+    co_return unreachable(origin, status ? "the company's proxy answered " + std::to_string(status)
+                                         : std::string("the company's proxy gave no answer"));
+  }
+  co_return std::move(stream.socket());
+}
+
+}  // namespace standin::proxy

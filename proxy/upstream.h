@@ -1,0 +1,94 @@
+#pragma once
+
+#include <list>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "proxy/asio.h"
+#include "proxy/interceptor.h"
+#include "proxy/proxy.h"
+#include "proxy/resolver.h"
+#include "proxy/stream.h"
+#include "proxy/tls.h"
+
+namespace standin::proxy {
+
+class OriginPool;
+
+/// A verified connection to an origin, between two requests or during one.
+struct UpstreamConnection {
+  UpstreamConnection(Socket socket, OriginPool& home) : stream(std::move(socket)), pool(&home) {}
+
+  Stream stream;
+  OriginPool* pool;                         // never null; outlives the connection
+  bool reused = false;                      // it has carried a request before: it may have died meanwhile
+  const UpstreamProxy* by_proxy = nullptr;  // plain HTTP by way of the company's proxy: absolute-form
+  Clock::time_point idle_since;
+};
+using UpstreamPointer = std::unique_ptr<UpstreamConnection>;
+/// A TCP connection to an origin, or why there is none.
+using Reached = std::variant<Refusal, Socket>;
+using Dialed = std::variant<Refusal, UpstreamPointer>;  // default: no answer at all
+
+/// What is kept for one origin: idle connections, a TLS session to resume, connections being made ahead.
+class OriginPool {
+ public:
+  explicit OriginPool(Origin o) : origin(std::move(o)) {}
+
+  struct Ahead {
+    explicit Ahead(const Executor& executor) : done(executor) {}
+    Event done;
+    std::optional<Dialed> result;
+    bool claimed = false;
+  };
+
+  const Origin origin;
+  std::vector<UpstreamPointer> idle;
+  OwnedSession session;
+  std::list<std::shared_ptr<Ahead>> ahead;
+};
+
+/// The way to origins: resolves, asks the interceptor, connects, verifies, keeps alive.
+/// `acquire(origin)` always verifies: there is no flag to say otherwise.
+class Upstream {
+ public:
+  Upstream(const Executor& executor, ProxyOptions& options, Interceptor& interceptor);
+
+  OriginPool& pool(const Origin& origin);
+
+  /// A connection that can take a request now. An idle one is looked at first: one that its origin has closed
+  /// is never handed out.
+  Task<Dialed> acquire(OriginPool& pool);
+  /// ... a new one in any case.
+  Task<Dialed> dial(OriginPool& pool);
+  /// Begins to make one, for the acquire() that is about to come, unless one is idle.
+  void prepare(OriginPool& pool);
+  /// Takes a connection back whose last exchange ended cleanly.
+  void release(UpstreamPointer connection);
+  /// Closes what has been idle for too long.
+  void sweep(Clock::time_point now);
+
+  /// Bytes to `origin`, through the company's proxy where there is one, after the egress check of each
+  /// address: for tunnels.
+  Task<Reached> connect(const Origin& origin);
+
+ private:
+  const UpstreamProxy* way_out(const Origin& origin) const noexcept;
+  Task<Reached> connect_within_limit(const Origin& origin);
+  Task<Reached> connect_directly(const Origin& origin, bool is_company_proxy);
+  Task<Reached> connect_by_proxy(const Origin& origin, const UpstreamProxy& proxy);
+  Task<Dialed> dial_without_limit(OriginPool& pool);
+  Task<void> dial_ahead(OriginPool& pool, std::shared_ptr<OriginPool::Ahead> ahead);
+
+  Executor executor_;
+  ProxyOptions& options_;
+  Interceptor& interceptor_;
+  Resolver resolver_;
+  ClientTls tls_;
+  std::unordered_map<std::string, std::unique_ptr<OriginPool>> pools_;
+};
+
+}  // namespace standin::proxy
