@@ -135,10 +135,14 @@ Reply Reply::hang() {
 }
 
 Reply Reply::upgrade_to_echo(std::string protocol, const Fields& fields) {
+  return upgrade(std::move(protocol), echo, fields);
+}
+
+Reply Reply::upgrade(std::string protocol, std::function<void(Conversation&)> talk, const Fields& fields) {
   Reply reply = no_body(101, fields);
   reply.fields_.emplace_back("Upgrade", std::move(protocol));
   reply.fields_.emplace_back("Connection", "Upgrade");
-  reply.steps_.emplace_back(echo);
+  reply.steps_.emplace_back(std::move(talk));
   reply.after_ = After::close;
   return reply;
 }

@@ -75,6 +75,9 @@ class Reply {
   static Reply hang();                                                 // nothing, until the client goes
   /// 101, then every byte back as it comes, until the client half-closes.
   static Reply upgrade_to_echo(std::string protocol, const Fields& fields = {});
+  /// 101, then what `talk` says.
+  static Reply upgrade(std::string protocol, std::function<void(Conversation&)> talk,
+                       const Fields& fields = {});
   /// For CONNECT: 200, then relays to 127.0.0.1:port. Makes the plain origin a company's proxy.
   static Reply tunnel_to(std::uint16_t port);
   static Reply converse(std::function<void(Conversation&)> talk);  // then close

@@ -1,3 +1,4 @@
+#include <cstdlib>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -5,8 +6,10 @@
 #include <openssl/ssl.h>
 
 #include "tests/fake_upstream.h"
+#include "tests/git_backend.h"
 #include "tests/test_client.h"
 #include "tests/test_pki.h"
+#include "tests/websocket_echo.h"
 
 // The kit judges everything else, so it is judged first: client against origin, with nothing between.
 namespace standin::testing {
@@ -208,6 +211,41 @@ TEST_F(TestKit, UpgradeEchoesUntilTheClientHalfCloses) {
   EXPECT_EQ(client.read_exactly(4), "late");
   client.half_close();
   EXPECT_TRUE(client.at_end());
+}
+
+TEST_F(TestKit, WebSocketSendsMessagesBackUnmasked) {
+  origin.on("/ws", websocket_echo);
+  Connected client(*this);
+  client.send(
+      "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+  EXPECT_EQ(find_field(client.read_head().fields, "sec-websocket-accept"), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+  // RFC 6455 5.7: a masked text message "Hello", then a ping.
+  client.send("\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58");
+  EXPECT_EQ(client.read_exactly(7), "\x81\x05Hello");
+  client.send(std::string("\x89\x80\0\0\0\0", 6));
+  EXPECT_EQ(client.read_exactly(2), std::string("\x8a\0", 2));
+  client.send(std::string("\x88\x80\0\0\0\0", 6));
+  EXPECT_EQ(client.read_to_end(), std::string("\x88\0", 2));
+}
+
+TEST_F(TestKit, GitClonesFromItWithBasicCredentials) {
+  const TemporaryFolder folder;
+  const std::string root = folder.path().string();
+  const auto run = [&](const std::string& command) {
+    return std::system(("cd " + root + " && " + command).c_str());
+  };
+  ASSERT_EQ(run("git init -q --bare repo.git && git init -q w && cd w && "
+                "git -c user.name=n -c user.email=e commit -q --allow-empty -m one && "
+                "git push -q ../repo.git HEAD:refs/heads/master"),
+            0);
+  origin.on_any([&](const Received& request) { return git_http_backend(request, root); });
+  const std::string host = "127.0.0.1:" + std::to_string(origin.port());
+  EXPECT_EQ(run("GIT_TERMINAL_PROMPT=0 GIT_SSL_CAINFO=" + pki.ca_file().string() +
+                " git clone -q -b master https://me:token@" + host + "/repo.git copy"),
+            0);
+  EXPECT_EQ(run("test \"$(git -C copy log --format=%s)\" = one"), 0);
+  EXPECT_EQ(origin.last().field("authorization"), "Basic bWU6dG9rZW4=");
 }
 
 TEST_F(TestKit, PlainOriginCanBeACompanysProxy) {

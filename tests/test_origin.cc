@@ -1,0 +1,127 @@
+// A TLS origin for tests told as scripts: prints its port, then one JSON line for each request it got.
+//
+//   test_origin --names api.github.com,localhost --ca-out ca.pem [--port N] [--plain] [--cgi-git FOLDER]
+//
+// /            what arrived, as JSON (so do all paths not named here)
+// /bytes/N     N bytes of a pattern; ?chunked for chunked. /sha256/N is their hash
+// /upload      length and SHA-256 of the body, as JSON
+// /status/N    an empty answer of that status
+// /sse?N       N server-sent events
+// /ws          a WebSocket that sends back what it gets
+// /x.git/…     git's smart HTTP, below FOLDER; Basic credentials are asked for
+//
+// Ends by SIGTERM or SIGINT.
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "tests/fake_upstream.h"
+#include "tests/git_backend.h"
+#include "tests/websocket_echo.h"
+
+namespace standin::testing {
+namespace {
+
+struct Arguments {
+  std::vector<std::string> names{"localhost"};
+  std::string ca_out;
+  std::string git_root;
+  std::uint16_t port = 0;
+  bool plain = false;
+};
+
+std::string text_of(const nlohmann::json& value) {
+  // Bytes that are no UTF-8 must not end the origin.
+  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+nlohmann::json describe(const Received& request) {
+  return {{"method", request.method()},       {"target", request.target()},
+          {"headers", request.head.fields},   {"body_length", request.body.size},
+          {"sha256", request.body.sha256},    {"trailers", request.body.trailers},
+          {"connection", request.connection}, {"server_name", request.server_name},
+          {"resumed", request.resumed}};
+}
+
+Reply json_reply(const nlohmann::json& value) {
+  return Reply::body(200, text_of(value) + "\n", {{"Content-Type", "application/json"}});
+}
+
+Reply events(std::uint64_t count) {
+  Reply::Pieces pieces;
+  for (std::uint64_t i = 1; i <= count; ++i) pieces.emplace_back("data: event " + std::to_string(i) + "\n\n");
+  return Reply::events(std::move(pieces));
+}
+
+std::uint64_t number_after(const std::string& text, char mark) {
+  try {
+    return std::stoull(text.substr(text.rfind(mark) + 1));
+  } catch (const std::logic_error&) {
+    return 0;
+  }
+}
+
+Reply answer(const Received& request, const std::string& git_root) {
+  const std::string path = request.path();
+  const bool chunked = request.target().ends_with("?chunked");
+  if (!git_root.empty() && path.find(".git/") != std::string::npos)
+    return git_http_backend(request, git_root);
+  if (path == "/ws") return websocket_echo(request);
+  if (path == "/sse") return events(number_after(request.target(), '?'));
+  if (path == "/upload") return json_reply({{"length", request.body.size}, {"sha256", request.body.sha256}});
+  const std::uint64_t number = number_after(path, '/');
+  if (path.starts_with("/bytes/"))
+    return chunked ? Reply::generated_chunked(number) : Reply::generated(number);
+  if (path.starts_with("/sha256/")) return Reply::body(200, pattern_sha256(number) + "\n");
+  if (path.starts_with("/status/")) return Reply::body(static_cast<unsigned>(number), "");
+  return json_reply(describe(request));
+}
+
+int serve(const Arguments& arguments) {
+  sigset_t ends;
+  sigemptyset(&ends);
+  sigaddset(&ends, SIGTERM);
+  sigaddset(&ends, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &ends, nullptr);  // before the first thread, so that all inherit it
+
+  const TestPki pki;
+  FakeUpstream::Options options{.certificate = std::nullopt, .port = arguments.port};
+  if (!arguments.plain) options.certificate = pki.make_certificate(arguments.names);
+  FakeUpstream origin(std::move(options));
+  if (!arguments.ca_out.empty()) std::ofstream(arguments.ca_out) << pki.ca_pem();
+  std::mutex printing;
+  origin.when_received([&](const Received& request) {
+    const std::string line = text_of(describe(request));
+    const std::lock_guard lock(printing);
+    std::cout << line << std::endl;
+  });
+  origin.on_any([&](const Received& request) { return answer(request, arguments.git_root); });
+  std::cout << origin.port() << std::endl;
+  int signal = 0;
+  return sigwait(&ends, &signal);
+}
+
+}  // namespace
+}  // namespace standin::testing
+
+int main(int argc, char** argv) {
+  standin::testing::Arguments arguments;
+  CLI::App app("A TLS origin that prints what it got");
+  app.add_option("--names", arguments.names, "names and addresses of its certificate")->delimiter(',');
+  app.add_option("--ca-out", arguments.ca_out, "where to write the authority's certificate");
+  app.add_option("--cgi-git", arguments.git_root, "folder of bare repositories to serve");
+  app.add_option("--port", arguments.port, "port; 0: the kernel's choice");
+  app.add_flag("--plain", arguments.plain, "no TLS");
+  CLI11_PARSE(app, argc, argv);
+  return standin::testing::serve(arguments);
+}

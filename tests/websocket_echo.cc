@@ -1,0 +1,61 @@
+#include "tests/websocket_echo.h"
+
+#include <array>
+
+#include <openssl/evp.h>
+
+namespace standin::testing {
+namespace {
+
+constexpr unsigned char kFinal = 0x80, kMasked = 0x80;
+constexpr unsigned char kClose = 0x8, kPing = 0x9, kPong = 0xa;
+
+std::string accept_key(const std::string& key) {
+  const std::string text = key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";  // RFC 6455 1.3
+  std::array<unsigned char, 20> digest{};
+  EVP_Digest(text.data(), text.size(), digest.data(), nullptr, EVP_sha1(), nullptr);
+  std::array<unsigned char, 29> encoded{};
+  EVP_EncodeBlock(encoded.data(), digest.data(), static_cast<int>(digest.size()));
+  return {reinterpret_cast<const char*>(encoded.data()), 28};
+}
+
+std::uint64_t read_number(Stream& stream, std::size_t octets) {
+  std::uint64_t value = 0;
+  for (const char c : stream.read_exactly(octets)) value = value << 8 | static_cast<unsigned char>(c);
+  return value;
+}
+
+std::string length_octets(std::size_t size) {
+  if (size < 126) return {static_cast<char>(size)};
+  std::string text{static_cast<char>(size < 65536 ? 126 : 127)};
+  for (int shift = size < 65536 ? 8 : 56; shift >= 0; shift -= 8)
+    text += static_cast<char>(size >> shift & 255);
+  return text;
+}
+
+void echo_frames(Conversation& with) {
+  unsigned char opcode = 0;
+  while (opcode != kClose) {
+    const auto first = static_cast<unsigned char>(with.stream.read_exactly(1)[0]);
+    const auto second = static_cast<unsigned char>(with.stream.read_exactly(1)[0]);
+    std::uint64_t size = second & 0x7f;
+    if (size == 126) size = read_number(with.stream, 2);
+    if (size == 127) size = read_number(with.stream, 8);
+    const std::string mask = (second & kMasked) != 0 ? with.stream.read_exactly(4) : std::string(4, '\0');
+    std::string payload = with.stream.read_exactly(static_cast<std::size_t>(size));
+    for (std::size_t i = 0; i < payload.size(); ++i) payload[i] = static_cast<char>(payload[i] ^ mask[i % 4]);
+    opcode = first & 0xf;
+    const unsigned char answer = opcode == kPing ? kFinal | kPong : first;
+    with.stream.write(static_cast<char>(answer) + length_octets(payload.size()) + payload);
+  }
+}
+
+}  // namespace
+
+Reply websocket_echo(const Received& request) {
+  const auto key = request.field("sec-websocket-key");
+  if (!key) return Reply::body(400, "not a WebSocket handshake\n");
+  return Reply::upgrade("websocket", echo_frames, {{"Sec-WebSocket-Accept", accept_key(*key)}});
+}
+
+}  // namespace standin::testing
