@@ -17,9 +17,8 @@ namespace {
 
 using vault::Vault;
 
-/// The key that the environment names, if any. STANDIN_KEY is taken out even where the file goes first.
-std::optional<vault::Unlock> unlock_of_environment(const Places& places) {
-  auto value = take_secret_variable("STANDIN_KEY");
+/// The key that the environment names, if any: the file goes first.
+std::optional<vault::Unlock> unlock_of_environment(const Places& places, std::optional<vault::Secret> value) {
   const char* file = std::getenv("STANDIN_KEY_FILE");  // NOLINT(concurrency-mt-unsafe): one thread
   if (file != nullptr && *file != '\0') return vault::KeyFile{places.key};
   if (value) return vault::KeyValue{std::move(*value)};
@@ -68,7 +67,7 @@ struct NewKey {
 };
 
 NewKey new_key(const Places& places, InitArguments::Key key) {
-  auto given = unlock_of_environment(places);
+  auto given = unlock_of_environment(places, take_secret_variable("STANDIN_KEY"));
   if (key == InitArguments::Key::passphrase) return {new_passphrase(), "a passphrase"};
   if (given && std::holds_alternative<vault::KeyValue>(*given)) return {std::move(*given), "the value of STANDIN_KEY"};
   const bool is_there = given && ::access(places.key.c_str(), F_OK) == 0;
@@ -77,8 +76,8 @@ NewKey new_key(const Places& places, InitArguments::Key key) {
 
 }  // namespace
 
-Vault open_vault(const Places& places) {
-  if (const auto unlock = unlock_of_environment(places)) return Vault::open(places.vault, *unlock);
+Vault open_vault(const Places& places, std::optional<vault::Secret> key) {
+  if (const auto unlock = unlock_of_environment(places, std::move(key))) return Vault::open(places.vault, *unlock);
   const auto slots = Vault::slots(places.vault);
   const auto has = [&](vault::SlotKind kind) { return std::find(slots.begin(), slots.end(), kind) != slots.end(); };
   const bool asks = has(vault::SlotKind::passphrase) &&
