@@ -40,12 +40,14 @@ int completion_command(Words words, Output& out);
 
 constexpr Command commands[] = {
     {"init", "Make the vault", [](Words words, Output& out) { return init_command(parse_init(words), out); }},
-    {"add", "Store a credential", [](Words words, Output& out) { return add_command(parse_add(words), out); }},
+    {"add", "Store a credential",
+     [](Words words, Output& out) { return add_command(parse_add(words), out); }},
     {"edit", "Change what a credential may be used for",
      [](Words words, Output& out) { return edit_command(parse_edit(words), out); }},
     {"rotate", "Put a new secret into a credential",
      [](Words words, Output& out) { return rotate_command(parse_rotate(words), out); }},
-    {"list", "List the credentials", [](Words words, Output& out) { return list_command(parse_list(words), out); }},
+    {"list", "List the credentials",
+     [](Words words, Output& out) { return list_command(parse_list(words), out); }},
     {"show", "Show a credential, without its secret",
      [](Words words, Output& out) { return show_command(parse_show(words), out); }},
     {"rename", "Give a credential another name",
@@ -63,19 +65,26 @@ constexpr Command commands[] = {
     {"demo", "Show the whole way, with a throw-away vault",
      [](Words words, Output& out) { return demo(words, out); }},
     {"completion", "Print the completion script of a shell", completion_command},
-    {"version", "Print the version", [](Words words, Output& out) { return version_command(parse_version(words), out); }},
+    {"version", "Print the version",
+     [](Words words, Output& out) { return version_command(parse_version(words), out); }},
     {"help", "Show the commands, or one command's help", help_command},
 };
 
 std::string overview() {
-  std::string text = "Usage: standin COMMAND [ARGUMENT]...\n\n"
-                     "Runs programs with stand-ins where their secrets would be.\n\n";
+  std::string text =
+      "Usage: standin COMMAND [ARGUMENT]...\n\n"
+      "Runs programs with stand-ins where their secrets would be.\n\n";
   for (const Command& command : commands) {
-    text.append("  ").append(command.name).append(12 - command.name.size(), ' ').append(command.summary).append("\n");
+    text.append("  ")
+        .append(command.name)
+        .append(12 - command.name.size(), ' ')
+        .append(command.summary)
+        .append("\n");
   }
-  return text + "\nExample:\n  standin init && standin add github\n"
-                "  standin run -- npx -y @modelcontextprotocol/server-github\n\n"
-                "'standin COMMAND --help' tells more of one, and 'man standin' of all.\n";
+  return text +
+         "\nExample:\n  standin init && standin add github\n"
+         "  standin run -- npx -y @modelcontextprotocol/server-github\n\n"
+         "'standin COMMAND --help' tells more of one, and 'man standin' of all.\n";
 }
 
 const Command& find_command(const std::string& name) {
@@ -84,7 +93,8 @@ const Command& find_command(const std::string& name) {
   std::vector<std::string> names;
   for (const Command& command : commands) names.emplace_back(command.name);
   const std::string near = did_you_mean(name, names);
-  throw Error(Error::Kind::usage, "no command named " + in_quotes(name), near.empty() ? "see 'standin help'" : near);
+  throw Error(Error::Kind::usage, "no command named " + in_quotes(name),
+              near.empty() ? "see 'standin help'" : near);
 }
 
 /// `standin demo child ORIGIN...` is the demonstration's own client, and nobody else's business.
