@@ -112,7 +112,8 @@ void tell_broker(pid_t broker, const Descriptor& line, const siginfo_t& signal) 
     return;  // full (a thousand signals), or the broker is gone
   // While it prepares, the broker does not read: the signal acts on it as on any program. After that it holds
   // it.
-  ::kill(broker, signal.si_signo);
+  // Real-time ones it would hold one by one, up to the limit of the user: they have the pipe alone.
+  if (signal.si_signo < SIGRTMIN) ::kill(broker, signal.si_signo);
 }
 
 int guard(pid_t broker, const Descriptor& line) {

@@ -44,8 +44,8 @@ Launch::Launch(WaitingChild child, Descriptor from_guardian, pid_t guardian, con
 
 void Launch::hold_signals() noexcept {
   cli::hold_signals();
-  // The guardian's death is told by its pipe now.
-  ::prctl(PR_SET_PDEATHSIG, 0);
+  // The guardian's death is told by its pipe now; SIGCONT, so that a broker that is stopped hears it too.
+  ::prctl(PR_SET_PDEATHSIG, SIGCONT);
 }
 
 std::optional<ExecFailure> Launch::exec(std::span<const std::string> command,
@@ -133,13 +133,18 @@ void Launch::on_stopped() {
   // SIGSTOP, and sent by the same process as SIGCONT below: the kernel keeps their order, whereas a message
   // "stop yourself with SIGTSTP" could be read after the child went on, and the job would hang.
   guardian_.send(SIGSTOP);
+  guardian_stopped_ = true;
 }
 
 void Launch::on_continued() {
   const bool ours = continued_ == Continued::by_us;
   continued_ = ours ? Continued::nothing_pending : Continued::by_others;
-  // Continued directly, the guardian would stay behind; the guardian does not pass on what the broker sends.
-  if (!ours) guardian_.send(SIGCONT);
+  continue_guardian();
+}
+
+void Launch::continue_guardian() {
+  // It may have been continued together with the child; it does not pass on what the broker sends.
+  if (std::exchange(guardian_stopped_, false)) guardian_.send(SIGCONT);
 }
 
 void Launch::continue_child(const siginfo_t& signal) {
@@ -159,8 +164,7 @@ void Launch::note_end(const siginfo_t& end) {
   end_ = RunEnd{.ending = exited ? Ending::exited : Ending::signalled,
                 .exit_status = exited ? end.si_status : exit_signal_base + end.si_status,
                 .signal = exited ? 0 : end.si_status};
-  // The child may have been killed while it was stopped; the guardian has to hear of it.
-  guardian_.send(SIGCONT);
+  continue_guardian();  // the child was killed while it was stopped
 }
 
 }  // namespace standin::cli

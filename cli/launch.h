@@ -63,6 +63,7 @@ class Launch {
   void look_at_child();
   void on_stopped();
   void on_continued();
+  void continue_guardian();
   void continue_child(const siginfo_t& signal);
   void note_end(const siginfo_t& end);
   [[nodiscard]] bool guardian_is_gone() const;
@@ -81,6 +82,7 @@ class Launch {
   ProcessHandle guardian_;
   const Inheritance& start_;
   Continued continued_ = Continued::nothing_pending;
+  bool guardian_stopped_ = false;
   std::optional<RunEnd> end_;
 };
 

@@ -1,5 +1,7 @@
 #include "cli/guardian.h"
 
+#include <sys/resource.h>
+
 #include "tests/cli/launcher_fixture.h"
 
 // No process outlives a run, whoever dies first.
@@ -47,6 +49,25 @@ TEST(Guardian, KilledWithItsWholeGroupLeavesNoDaemon) {
   EXPECT_TRUE(daemon.ends());
   EXPECT_TRUE(broker.ends());
   EXPECT_NE(run.err.rest(), "");  // the broker was spared, and has finished its record
+}
+
+TEST(Guardian, KilledWhileTheBrokerIsStoppedLeavesNoProcess) {
+  Probe run(under_run({"leave", "stay"}));
+  const Watched grandchild = named_on(run.out);
+  const Watched broker(child_of(run.pid()));
+  broker.send(SIGSTOP);
+  run.send(SIGKILL);
+  EXPECT_TRUE(grandchild.ends());
+  EXPECT_TRUE(broker.ends());
+}
+
+TEST(Guardian, KilledWhileTheChildIsStoppedLeavesNoProcess) {
+  Probe run(under_run({"stop-itself"}));
+  const Watched child = named_on(run.out);
+  int status = 0;
+  ASSERT_EQ(::waitpid(run.pid(), &status, WUNTRACED), run.pid());
+  run.send(SIGKILL);
+  EXPECT_TRUE(child.ends());
 }
 
 TEST(Guardian, KilledWhileTheBrokerPreparesLeavesNoProcess) {
@@ -124,23 +145,67 @@ TEST(Guardian, StoppedOnesAreEndedToo) {
 }
 
 TEST(Guardian, ForkingFasterThanItIsKilledDoesNotHelp) {
-  // Each generation starts the next one and dies; none minds SIGTERM.
-  Probe run(run_of({"/bin/sh", "-c",
-                    "trap '' TERM; next() { (next) & }; echo ready; "
-                    "f() { read x </dev/null; (f) & }; (f) & read x"}));
-  ASSERT_EQ(run.out.line(), "ready");
-  run.type("\n");
-  EXPECT_EQ(run.status(), 1);
-}
-
-TEST(Guardian, ReapsTheOrphansOfALongRun) {
-  Probe run(
-      run_of({"/bin/sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do (exec true &) ; done; echo done; read x"}));
-  ASSERT_EQ(run.out.line(), "done");
-  const Watched broker(child_of(run.pid()));
+  Probe run(under_run({"flee"}));
   run.type("\n");
   EXPECT_EQ(run.status(), 0);
-  EXPECT_EQ(run.err.rest(), "");
+  EXPECT_EQ(run.out.rest(), "");
+}
+
+TEST(Guardian, OrphansOfALongRunAreReaped) {
+  // A zombie answers kill -0 for as long as nobody has waited for it.
+  Probe run(run_of(
+      {"/bin/sh", "-c", "p=$(sh -c 'true & echo $!'); while kill -0 $p 2>&-; do :; done; echo reaped"}));
+  EXPECT_EQ(run.out.line(), "reaped");
+  EXPECT_EQ(run.status(), 0);
+}
+
+TEST(Guardian, WithoutDescriptorsLeftSaysSo) {
+  Probe run(under_run({"exit", "0"}), [] {
+    const rlimit files{4, 4};
+    ::setrlimit(RLIMIT_NOFILE, &files);
+  });
+  EXPECT_EQ(run.status(), 125);
+  EXPECT_EQ(run.err.line(), "standin: error: cannot make a pipe: Too many open files");
+}
+
+TEST(Guardian, AndBrokerDumpNoCoreAndCloseTheirMemory) {
+  Probe run(under_run({"signals"}, {"--memory"}), [] {
+    const rlimit core{1 << 20, 1 << 20};
+    ::setrlimit(RLIMIT_CORE, &core);
+  });
+  EXPECT_EQ(run.err.line(), "dumpable 0");
+  ASSERT_EQ(run.out.line(), "ready");
+  const pid_t broker = child_of(run.pid());
+  for (const pid_t pid : {run.pid(), broker}) {
+    rlimit core{1, 1};
+    ASSERT_EQ(::prlimit(pid, RLIMIT_CORE, nullptr, &core), 0);
+    EXPECT_EQ(core.rlim_max, 0U);
+  }
+  rlimit core{};
+  ASSERT_EQ(::prlimit(child_of(broker), RLIMIT_CORE, nullptr, &core), 0);
+  EXPECT_EQ(core.rlim_max, 1U << 20);
+  run.send(SIGTERM);
+  run.status();
+}
+
+TEST(SecretVariable, IsTakenOnceAndGoneFromTheEnvironment) {
+  ::setenv("STANDIN_PROBE", "c2VjcmV0", 1);
+  char* const bytes = ::getenv("STANDIN_PROBE");
+  const auto secret = take_secret_variable("STANDIN_PROBE");
+  ASSERT_TRUE(secret);
+  secret->reveal([](std::span<const std::byte> value) {
+    EXPECT_EQ(std::string_view(reinterpret_cast<const char*>(value.data()), value.size()), "c2VjcmV0");
+  });
+  EXPECT_EQ(std::string(bytes, 8), std::string(8, '\0'));
+  EXPECT_EQ(::getenv("STANDIN_PROBE"), nullptr);
+  EXPECT_FALSE(take_secret_variable("STANDIN_PROBE"));
+}
+
+TEST(SecretVariable, OfASimilarNameIsLeftAlone) {
+  ::setenv("STANDIN_PROBE_FILE", "/key", 1);
+  EXPECT_FALSE(take_secret_variable("STANDIN_PROBE"));
+  EXPECT_STREQ(::getenv("STANDIN_PROBE_FILE"), "/key");
+  ::unsetenv("STANDIN_PROBE_FILE");
 }
 
 TEST(SecretVariable, IsInNoProcessOfTheRun) {

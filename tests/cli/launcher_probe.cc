@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -70,6 +71,7 @@ int broker_main(Launch& launch, const Words& options, const Words& command) {
   std::jthread proxy([](const std::stop_token& stop) {
     while (!stop.stop_requested()) ::usleep(1000);
   });
+  if (has(options, "--memory")) say("dumpable " + std::to_string(::prctl(PR_GET_DUMPABLE)) + "\n");
   if (has(options, "--hold")) {
     say("held\n");
     wait_for_byte();
@@ -84,7 +86,7 @@ int broker_main(Launch& launch, const Words& options, const Words& command) {
   return end.exit_status;
 }
 
-int run(const Words& words) {
+int run(const Words& words) try {
   Inheritance start = Inheritance::take();
   const auto dashes = std::ranges::find(words, "--");
   const Words options(words.begin(), dashes);
@@ -94,6 +96,9 @@ int run(const Words& words) {
     if (key) say("key of " + std::to_string(key->size()) + " bytes\n");
     return broker_main(launch, options, command);
   });
+} catch (const Error& error) {
+  print_error(error.what(), error.hint());
+  return exit_run_failed;
 }
 
 int report(const Words&) {
@@ -137,7 +142,8 @@ int signals(const Words&) {
   for (;;) {
     siginfo_t info{};
     if (::sigwaitinfo(&all, &info) < 0) continue;
-    std::cout << ::sigabbrev_np(info.si_signo);
+    const char* name = ::sigabbrev_np(info.si_signo);
+    std::cout << (name != nullptr ? name : "RT");
     if (info.si_code == SI_QUEUE) std::cout << " " << info.si_value.sival_int;
     std::cout << std::endl;
     if (info.si_signo == SIGTERM) return 0;
@@ -164,6 +170,22 @@ int leave(const Words& words) {
   while (has(words, "stay")) ::pause();
   // Not before the other one has said its number: the byte comes from the test.
   wait_for_byte();
+  return 0;
+}
+
+/// Leaves a process behind that moves on: it minds no SIGTERM, forks and is gone, and so does each that
+/// follows. One that still runs after ten seconds says so.
+int flee(const Words&) {
+  ::signal(SIGTERM, SIG_IGN);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  if (::fork() != 0) {
+    wait_for_byte();
+    return 0;
+  }
+  while (std::chrono::steady_clock::now() < deadline) {
+    if (::fork() != 0) ::_exit(0);
+  }
+  std::cout << "fled" << std::endl;
   return 0;
 }
 
@@ -229,6 +251,7 @@ int act(const Words& words) {
       {"signals", signals},
       {"leave", leave},
       {"die", die},
+      {"flee", flee},
       {"exit", leave_with},
       {"stop-itself", stop_itself},
       {"shell", shell},

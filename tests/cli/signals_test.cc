@@ -45,6 +45,30 @@ TEST(Signals, SendsAQueuedValueAlong) {
   EXPECT_EQ(run.out.rest(), "TERM\n");
 }
 
+TEST(Signals, OfOneKindInARowComeWithEachValueInOrder) {
+  Probe run(under_run({"signals"}));
+  ASSERT_EQ(run.out.line(), "ready");
+  for (int i = 0; i < 100; ++i) {
+    sigval value{};
+    value.sival_int = i;
+    ASSERT_EQ(::sigqueue(run.pid(), SIGRTMIN, value), 0);
+  }
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(run.out.line().ends_with(" " + std::to_string(i)));
+  run.send(SIGTERM);
+  EXPECT_EQ(run.out.rest(), "TERM\n");
+}
+
+TEST(Signals, SentToEveryStandinReachTheChild) {
+  // pkill standin: the broker's own SIGTERM, first, must not swallow the one that the guardian passes on.
+  for (int i = 0; i < 20; ++i) {
+    Probe run(under_run({"signals"}));
+    ASSERT_EQ(run.out.line(), "ready");
+    ::kill(child_of(run.pid()), SIGTERM);
+    run.send(SIGTERM);
+    EXPECT_EQ(run.out.line(), "TERM");
+  }
+}
+
 TEST(Signals, ThatTheChildDoesNotCatchEndBoth) {
   Probe run(run_of({"/bin/sh", "-c", "echo ready; read x"}));
   ASSERT_EQ(run.out.line(), "ready");
@@ -185,7 +209,7 @@ TEST(Terminal, HangUpOfASessionThatStandinLeadsComesOnce) {
 }
 
 TEST(Terminal, CtrlCThatEndsTheChildEndsTheRunWith130) {
-  Terminal terminal(run_of({"/bin/sh", "-c", "echo ready; sleep 1000"}));
+  Terminal terminal(run_of({"/bin/sh", "-c", "echo ready; exec sleep 1000"}));
   ASSERT_EQ(terminal.shell.out.line(), "ready");
   terminal.press('\x03');
   EXPECT_EQ(terminal.shell.out.rest(), "exited 130\n");
@@ -199,6 +223,30 @@ TEST(Terminal, CtrlZStopsTheJobAndFgContinuesIt) {
   terminal.foreground();
   terminal.type("hello\n");
   EXPECT_EQ(terminal.shell.out.rest(), "got hello\nexited 5\n");
+}
+
+TEST(Terminal, CtrlZJustBeforeTheCommandRunsStopsTheJob) {
+  Terminal terminal(under_run({"exit", "6"}, {"--hold"}));
+  ASSERT_EQ(terminal.shell.err.line(), "held");
+  terminal.press('\x1a');
+  terminal.type("\n");
+  ASSERT_EQ(terminal.shell.out.line(), "stopped");
+  terminal.foreground();
+  EXPECT_EQ(terminal.shell.out.rest(), "exited 6\n");
+}
+
+TEST(Terminal, FgContinuesAChildThatCatchesContOnce) {
+  Terminal terminal(under_run({"signals"}));
+  ASSERT_EQ(terminal.shell.out.line(), "ready");
+  const pid_t child = child_of(child_of(terminal.job()));
+  ::kill(child, SIGSTOP);
+  ASSERT_EQ(terminal.shell.out.line(), "stopped");
+  terminal.foreground();
+  EXPECT_EQ(terminal.shell.out.line(), "CONT");
+  terminal.send(SIGUSR1);
+  EXPECT_EQ(terminal.shell.out.line(), "USR1");
+  terminal.send(SIGTERM);
+  EXPECT_EQ(terminal.shell.out.rest(), "TERM\nexited 0\n");
 }
 
 TEST(Terminal, CtrlZThatTheChildCatchesStopsNothing) {

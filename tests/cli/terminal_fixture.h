@@ -47,6 +47,7 @@ class Terminal {
   void foreground() { EXPECT_EQ(::write(fg_.writing.get(), "f", 1), 1); }
   /// To the job's first process: standin.
   void send(int signal) const { ::kill(job_, signal); }
+  [[nodiscard]] pid_t job() const { return job_; }
 
  private:
   static Descriptor open_terminal() {
