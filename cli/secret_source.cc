@@ -187,12 +187,18 @@ vault::Secret read_secret_file(const std::string& path) {
 }
 
 std::optional<vault::Secret> take_secret_variable(const char* name) {
-  char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): one thread
-  if (value == nullptr || *value == '\0') return std::nullopt;
-  const std::size_t size = ::strlen(value);
-  auto secret = vault::Secret::copy_of(std::as_bytes(std::span(value, size)));
-  ::explicit_bzero(value, size);
-  ::unsetenv(name);  // NOLINT(concurrency-mt-unsafe)
+  const std::string_view wanted(name);
+  std::optional<vault::Secret> secret;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    if (!text.starts_with(wanted) || text.substr(wanted.size(), 1) != "=") continue;
+    const std::span value(*entry + wanted.size() + 1, text.size() - wanted.size() - 1);
+    // The first one counts, as for getenv(); a second one is wiped all the same.
+    if (!secret) secret = vault::Secret::copy_of(std::as_bytes(value));
+    ::explicit_bzero(value.data(), value.size());
+  }
+  if (secret) ::unsetenv(name);  // NOLINT(concurrency-mt-unsafe): one thread
+  if (secret && secret->empty()) return std::nullopt;
   return secret;
 }
 
