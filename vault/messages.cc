@@ -67,7 +67,7 @@ std::string shown(const std::filesystem::path& path) {
 }
 
 std::string shell_word(const std::filesystem::path& path) {
-  const std::string text = shown(path);
+  std::string text = shown(path);
   if (!text.empty() && std::ranges::all_of(text, is_plain_in_shell)) return text;
   std::string out = "'";
   for (const char c : text) {

@@ -9,9 +9,9 @@ namespace standin::vault {
 
 /// Key material or a credential's value: a resource, not a string.
 ///
-/// Lives in memory of its own from sodium_malloc: locked against swapping, kept out of core dumps,
-/// between guard pages, wiped when freed. Move-only, unprintable, compared in constant time, and lent
-/// out only for the length of a call:
+/// Lives in memory of its own from sodium_malloc: locked against swapping (as far as RLIMIT_MEMLOCK lets),
+/// kept out of core dumps, between guard pages, wiped when freed. Move-only, unprintable, compared in
+/// constant time, and lent out only for the length of a call:
 ///
 ///     secret.reveal([](std::span<const std::byte> bytes) { ... });
 ///

@@ -135,7 +135,7 @@ Vault Vault::create(const std::filesystem::path& path, const Unlock& unlock) {
     Descriptor pin = save.replace(encode_vault_file(file, key));
     const FileIdentity identity = identity_of(pin, named(path));
     Snapshot snapshot{.file = std::move(file), .entries = {}, .identity = identity, .pin = std::move(pin)};
-    return Vault(std::make_unique<State>(path, std::move(key), std::move(snapshot)));
+    return Vault(std::make_unique<State>(State{path, std::move(key), std::move(snapshot)}));
   } catch (...) {
     const auto* made = std::get_if<KeyFile>(&unlock);
     if (made != nullptr && !is_there(target)) ::unlink(made->path.c_str());
@@ -148,7 +148,7 @@ Vault Vault::open(const std::filesystem::path& path, const Unlock& unlock) {
   UnopenedVault unopened = read_unopened(path);
   DataKey key = open_data_key(unopened.file, unlock, named(path));
   Snapshot snapshot = open_with(std::move(unopened), key, path);
-  return Vault(std::make_unique<State>(path, std::move(key), std::move(snapshot)));
+  return Vault(std::make_unique<State>(State{path, std::move(key), std::move(snapshot)}));
 }
 
 std::vector<SlotKind> Vault::slots(const std::filesystem::path& path) {

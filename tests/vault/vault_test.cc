@@ -194,18 +194,21 @@ TEST(Vault, ViewStaysAsItWasUntilItIsReloaded) {
   EXPECT_EQ(text_of(running.secret("a")), "2");
 }
 
-// Without the pinned inode, every second save could get the first one's number back, with the same size and,
-// on a coarse clock, the same time.
-TEST(Vault, NoticesEveryOneOfManyQuickChanges) {
+// A file system gives a freed inode number to the next file: of two saves in a row, the second one's file
+// could pass for the one that was read, having its size, and on a coarse clock its time.
+TEST(Vault, NoticesTwoQuickChangesEvenUnderTheSameTime) {
   VaultOnDisk disk;
   disk.with("a", "", "0");
   Vault writer = disk.open();
-  for (int i = 0; i < 50; ++i) {
-    Vault running = disk.open();
+  for (int i = 0; i < 20; ++i) {
+    const Vault running = disk.open();
+    const auto time = std::filesystem::last_write_time(disk.path());
     writer.replace_secret("a", "", secret_of("1"));
-    writer.replace_secret("a", "", secret_of("2"));
-    ASSERT_TRUE(running.changed_on_disk()) << i;
     ASSERT_FALSE(writer.changed_on_disk()) << i;
+    writer.replace_secret("a", "", secret_of("2"));
+    std::filesystem::last_write_time(disk.path(), time);
+    ASSERT_TRUE(running.changed_on_disk()) << i;
+    writer.reload();
   }
 }
 
@@ -281,7 +284,7 @@ TEST(Vault, OpensWellUnderAMillisecondWithAKeyFile) {
     best = std::min<std::chrono::nanoseconds>(best, std::chrono::steady_clock::now() - begin);
   }
   RecordProperty("microseconds", static_cast<int>(best.count() / 1000));
-  EXPECT_LT(best, std::chrono::milliseconds(5)) << "even in a debug build with sanitizers";
+  EXPECT_LT(best, std::chrono::milliseconds(1));
 }
 
 }  // namespace
