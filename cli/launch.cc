@@ -51,6 +51,7 @@ void Launch::hold_signals() noexcept {
 std::optional<ExecFailure> Launch::exec(std::span<const std::string> command,
                                         std::span<const std::pair<std::string, std::string>> environment) {
   hold_signals();
+  look_at_child();  // what happened to it before SIGCHLD was held
   if (guardian_is_gone()) throw Error(Error::Kind::environment, "the process that started this run is gone");
   // Signals to the process group are the child's. A host that kills the whole group would end the broker too,
   // and nobody would be left to end what the child has sent into the background. A session rather than a
@@ -65,7 +66,7 @@ std::optional<ExecFailure> Launch::exec(std::span<const std::string> command,
   if (guardian_is_gone()) return std::nullopt;  // wait() ends the child
   const auto reason = child_.outcome();
   if (!reason) return std::nullopt;
-  while (!end_ && look_after_run(-1)) {
+  while (!end_ && look_after_run(-1)) {  // until it is reaped
   }
   return ExecFailure{command.front(), *reason};
 }
@@ -75,8 +76,8 @@ RunEnd Launch::wait() {
   }
   const bool lost = !end_;
   const EndedTree tree = end_descendants([this](const siginfo_t& end) { note_end(end); });
-  if (!end_)
-    end_ = RunEnd{.exit_status = exit_run_failed};  // it can't be ended: setuid, or stuck in the kernel
+  // No end: it could not be ended (setuid, or stuck in the kernel).
+  if (!end_) end_ = RunEnd{.exit_status = exit_run_failed};
   if (lost) end_->ending = Ending::guardian_lost;
   end_->left_over = lost ? 0 : tree.told;
   end_->surviving = tree.surviving;

@@ -137,6 +137,18 @@ TEST(ChildProcess, WithTooManyArgumentsGives126) {
   EXPECT_TRUE(run.err.line().ends_with("Argument list too long"));
 }
 
+TEST(ChildProcess, ThatIsKilledWhileItWaitsEndsTheRun) {
+  for (const char* phase : {"--prepare", "--hold"}) {
+    Probe run(under_run({"arguments"}, {phase}));
+    run.err.line();
+    const Watched waiting(child_of(child_of(run.pid())));
+    waiting.send(SIGKILL);
+    EXPECT_TRUE(waiting.ends());
+    run.type("\n");
+    EXPECT_EQ(run.status(), 128 + SIGKILL) << phase;
+  }
+}
+
 TEST(ChildProcess, IsNotStartedWhenPreparingFails) {
   Probe run(under_run({"arguments", "ran"}, {"--fail"}));
   EXPECT_EQ(run.status(), 125);

@@ -159,15 +159,6 @@ TEST(Guardian, OrphansOfALongRunAreReaped) {
   EXPECT_EQ(run.status(), 0);
 }
 
-TEST(Guardian, WithoutDescriptorsLeftSaysSo) {
-  Probe run(under_run({"exit", "0"}), [] {
-    const rlimit files{4, 4};
-    ::setrlimit(RLIMIT_NOFILE, &files);
-  });
-  EXPECT_EQ(run.status(), 125);
-  EXPECT_EQ(run.err.line(), "standin: error: cannot make a pipe: Too many open files");
-}
-
 TEST(Guardian, AndBrokerDumpNoCoreAndCloseTheirMemory) {
   Probe run(under_run({"signals"}, {"--memory"}), [] {
     const rlimit core{1 << 20, 1 << 20};

@@ -137,6 +137,8 @@ class Probe {
     ::dup2(errors.writing.get(), 2);
     // What the test runner has open is not what is tested.
     ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+    // Where the probe is built with sanitizers, it is to keep its limits and die of its signals all the same.
+    ::setenv("ASAN_OPTIONS", "disable_coredump=0:handle_segv=0", 1);
     change();
     ::execv(LAUNCHER_PROBE, arguments.data());
     ::_exit(99);

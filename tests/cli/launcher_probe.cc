@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -20,6 +21,7 @@
 #include <functional>
 #include <iostream>
 #include <map>
+#include <mutex>
 #include <span>
 #include <string>
 #include <thread>
@@ -69,7 +71,9 @@ int broker_main(Launch& launch, const Words& options, const Words& command) {
   launch.hold_signals();
   // The proxy stands for this thread: signals must not end up in it.
   std::jthread proxy([](const std::stop_token& stop) {
-    while (!stop.stop_requested()) ::usleep(1000);
+    std::mutex mutex;
+    std::unique_lock lock(mutex);
+    std::condition_variable_any().wait(lock, stop, [] { return false; });
   });
   if (has(options, "--memory")) say("dumpable " + std::to_string(::prctl(PR_GET_DUMPABLE)) + "\n");
   if (has(options, "--hold")) {
