@@ -6,7 +6,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -86,16 +85,25 @@ void add_credential(vault::Vault& vault, const std::string& name, const std::str
 struct Ran {
   int status = 0;
   std::string printed;
+  std::string said;  // on stderr
 };
+
+Descriptor scratch_file(const fs::path& path) {
+  Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!file.open())
+    throw Error(Error::Kind::environment, "cannot make " + path.string() + ": " + std::strerror(errno));
+  return file;
+}
+
+std::string text_of(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
 
 /// This program again: `standin run --all -- standin demo child ORIGIN...`.
 Ran run_child(const fs::path& home, const fs::path& roots, const std::vector<std::string>& origins) {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
-    throw Error(Error::Kind::environment, std::string("cannot make a pipe: ") + std::strerror(errno));
-  }
-  Descriptor reader(ends[0]);
-  Descriptor writer(ends[1]);
+  const Descriptor printed = scratch_file(home / "stdout");
+  const Descriptor said = scratch_file(home / "stderr");
   const std::string self = fs::read_symlink("/proc/self/exe").string();
   std::vector<std::string> words = {"standin", "run", "--all", "--", self, "demo", "child"};
   words.insert(words.end(), origins.begin(), origins.end());
@@ -109,23 +117,17 @@ Ran run_child(const fs::path& home, const fs::path& roots, const std::vector<std
   ::setenv("SSL_CERT_FILE", roots.c_str(), 1);
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_adddup2(&actions, writer.get(), STDOUT_FILENO);
+  ::posix_spawn_file_actions_adddup2(&actions, printed.get(), STDOUT_FILENO);
+  ::posix_spawn_file_actions_adddup2(&actions, said.get(), STDERR_FILENO);
   pid_t pid = 0;
   const int error = ::posix_spawn(&pid, self.c_str(), &actions, nullptr, arguments.data(), ::environ);
   ::posix_spawn_file_actions_destroy(&actions);
   if (error != 0) throw Error(Error::Kind::environment, "cannot run " + self + ": " + std::strerror(error));
-  writer.close();
-  Ran ran;
-  std::array<char, 4096> buffer{};
-  for (ssize_t n; (n = ::read(reader.get(), buffer.data(), buffer.size())) != 0;) {
-    if (n > 0) ran.printed.append(buffer.data(), static_cast<std::size_t>(n));
-    if (n < 0 && errno != EINTR) break;
-  }
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
-  ran.status = WIFEXITED(status) ? WEXITSTATUS(status) : exit_signal_base + WTERMSIG(status);
-  return ran;
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : exit_signal_base + WTERMSIG(status),
+          text_of(home / "stdout"), text_of(home / "stderr")};
 }
 
 /// Changes one byte of the newest record that tells of a use.
@@ -161,7 +163,7 @@ class Story {
   }
   void line(std::string_view mark, std::string_view who, std::string_view what) {
     std::string padded(who);
-    padded.resize(std::max<std::size_t>(padded.size(), 17), ' ');
+    padded.resize(std::max<std::size_t>(padded.size(), 19), ' ');
     out_.line(std::string(mark) + paint("2", padded) + std::string(what));
   }
   Output& out_;
@@ -209,7 +211,8 @@ int demo_command(Output& out) {
   const auto told = nlohmann::json::parse(ran.printed, nullptr, false);
   if (told.is_discarded() || !told.contains("answers") || told["answers"].size() != 3) {
     throw Error(Error::Kind::environment,
-                "the demonstration's client did not get through (status " + std::to_string(ran.status) + ")",
+                "the demonstration's client did not get through (status " + std::to_string(ran.status) +
+                    "): " + ran.said,
                 "see 'standin doctor'");
   }
   const std::string token = told["token"];

@@ -9,6 +9,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl.hpp>
+#include <boost/asio/ssl/impl/src.hpp>  // its own code, once: only the demonstration uses it
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 

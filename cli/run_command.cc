@@ -105,10 +105,20 @@ std::vector<std::pair<std::string, std::string>> stand_in_variables(
   return variables;
 }
 
+void record_start(broker::AuditLog& audit, const std::string& command) {
+  broker::AuditRecord record;
+  record.event = "run_started";
+  record.command = command;
+  record.reason = "capture by environment";
+  audit.append(record);
+}
+
 /// The log's last word on a run. The command has ended: its status stands, whatever becomes of this.
 void record_end(broker::AuditLog& audit, const std::string& command, const RunEnd& end) {
-  broker::AuditRecord record{
-      .event = "run_ended", .command = command, .status = static_cast<unsigned>(end.exit_status)};
+  broker::AuditRecord record;
+  record.event = "run_ended";
+  record.command = command;
+  record.status = static_cast<unsigned>(end.exit_status);
   if (end.ending == Ending::guardian_lost) record.reason = "killed";
   if (end.ending == Ending::signalled) record.reason = "signal";
   try {
@@ -140,27 +150,34 @@ int run_broker(const RunArguments& arguments, std::optional<vault::Secret> key, 
   proxy::Proxy proxy({.bound = broker.bound_origins(),
                       .trust_file = variable("SSL_CERT_FILE"),
                       .trust_directory = variable("SSL_CERT_DIR"),
-                      .upstream = upstream_route()},
+                      .upstream = upstream_route(),
+                      .limits = {}},
                      broker);
   const auto environment = broker::child_environment(
       current_environment(), {.proxy_url = proxy.url(),
                               .authority_pem = proxy.authority_pem(),
                               .folder = folder.path(),
                               .bound = broker.bound_origins(),
-                              .stand_ins = stand_in_variables(arguments, credentials, broker)});
+                              .stand_ins = stand_in_variables(arguments, credentials, broker),
+                              .system_roots = {}});
 
   const std::string command = command_in_log(arguments.command, credentials);
-  audit.append({.event = "run_started", .command = command, .reason = "capture by environment"});
+  record_start(audit, command);
   proxy.start();
   if (const auto failure = launch.exec(arguments.command, environment)) {
     proxy.stop();
-    record_end(audit, command, {.exit_status = failure->exit_status()});
+    RunEnd end;
+    end.exit_status = failure->exit_status();
+    record_end(audit, command, end);
     print_error(failure->message(), failure->hint());
     return failure->exit_status();
   }
   const RunEnd end = launch.wait();
   proxy.stop();
   record_end(audit, command, end);
+  if (end.surviving > 0) {
+    print_warning("some of what the command left running could not be ended", "see 'ps', and end it by hand");
+  }
   return end.exit_status;
 }
 
