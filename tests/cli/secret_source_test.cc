@@ -88,7 +88,7 @@ std::string inherited_descriptors() {
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
     const int number = std::stoi(entry.path().filename());
     const int flags = ::fcntl(number, F_GETFD);
-    if (flags >= 0 && (flags & FD_CLOEXEC) == 0) numbers.insert(number);
+    if (number < 64 && flags >= 0 && (flags & FD_CLOEXEC) == 0) numbers.insert(number);
   }
   std::string text;
   for (const int number : numbers) text += std::to_string(number) + " ";
@@ -96,7 +96,10 @@ std::string inherited_descriptors() {
 }
 
 TEST_F(SecretSourceTest, ACommandInheritsNoDescriptorOfOurs) {
-  EXPECT_EQ(of_command("ls /proc/$$/fd | sort -n | tr '\\n' ' '"), secret(inherited_descriptors()));
+  // Builtins alone: a pipeline would show the shell's own pipes.
+  const char* const count =
+      "n=0; while [ $n -lt 64 ]; do [ -e /proc/$$/fd/$n ] && printf '%s ' $n; n=$((n+1)); done; true";
+  EXPECT_EQ(of_command(count), secret(inherited_descriptors()));
 }
 
 TEST(SecretSource, FormsAreParsed) {
