@@ -1,38 +1,40 @@
 #pragma once
 
 #include <filesystem>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "broker/credential.h"
+#include "broker/error.h"
+#include "broker/no_proxy.h"
+#include "proxy/origin.h"
 
 namespace standin::broker {
 
 /// What a run gives its child, beyond what the parent's environment has.
 struct RunFacts {
-  std::string proxy_url;                           // http://standin:PASSWORD@127.0.0.1:PORT
-  std::string authority_pem;                       // this run's certificate authority
-  std::filesystem::path folder;                    // the run's own folder, 0700: files are written into it
-  std::vector<proxy::OriginPattern> bound;         // origins that must not go around the proxy
+  std::string proxy_url;                    // http://standin:PASSWORD@127.0.0.1:PORT
+  std::string authority_pem;                // this run's certificate authority
+  std::filesystem::path folder;             // the run's own folder, 0700: files are written into it
+  std::vector<proxy::OriginPattern> bound;  // origins that must not go around the proxy
   std::vector<std::pair<std::string, std::string>> stand_ins;  // variable, stand-in
-  std::string system_roots;                        // PEM bundle of the system; empty: found by itself
+  std::string system_roots;  // PEM bundle of the system; empty: found by itself
 };
 
 using Environment = std::vector<std::pair<std::string, std::string>>;
 
 /// The child's whole environment: the parent's, less STANDIN_*, with the proxy and trust variables of
-/// docs/standin.1.md "Environment of the child", and with the stand-ins. Writes (0600) into facts.folder:
-/// `ca.pem` (the authority, followed by the parent's NODE_EXTRA_CA_CERTS where it has one), `roots.pem` (the
-/// system's roots, the parent's own extra roots, the authority: files concatenated, never parsed), `wgetrc`
-/// (the parent's, then ca_certificate) and `php/standin.ini`.
-/// Throws Error(io) with the path and the reason.
+/// docs/standin.1.md "Environment of the child", and with the stand-ins. Of a name that the parent has twice,
+/// the first counts, as it does for getenv(). Without a proxy_url the proxy variables stay as they are.
+///
+/// Writes (0600) into facts.folder: `ca.pem` (the authority, followed by the parent's NODE_EXTRA_CA_CERTS and
+/// DENO_CERT), `roots.pem` (the system's roots, the parent's own extra roots, the authority), `wgetrc` (the
+/// parent's or ~/.wgetrc, then our lines) and `php/standin.ini`. Files are concatenated, never parsed, each
+/// once however it is named; a folder of the parent's is taken as OpenSSL would, by its hashed names. A file
+/// of the parent's that can't be read is left out: no client of the parent's could read it either.
+///
+/// Throws Error(io) with the path and the reason; the folder may then hold some of the files.
 Environment child_environment(const Environment& parent, const RunFacts& facts);
-
-/// The parent's NO_PROXY and the loopback names, less every entry that would let an origin of `bound` go
-/// around the proxy.
-std::string merged_no_proxy(std::string_view parent, std::span<const proxy::OriginPattern> bound);
 
 }  // namespace standin::broker

@@ -14,7 +14,8 @@ namespace standin::broker {
 /// A place in a request where a stand-in may be swapped.
 struct Site {
   enum class Kind : std::uint8_t {
-    authentication_fields,  // the default: Authorization (any scheme, Basic decoded) and the well-known key fields
+    authentication_fields,  // the default: Authorization (any scheme, Basic decoded) and the well-known key
+                            // fields
     header,                 // header:NAME, one field, any value
     basic,                  // basic: user or password of Authorization: Basic
     basic_form,             // basic-form: the same, form-encoded first (RFC 6749 2.3.1)
@@ -24,18 +25,20 @@ struct Site {
   Kind kind = Kind::authentication_fields;
   std::string name;  // of header and query
 
-  /// "header:X-Token", "basic", "basic-form", "query:key", "path". Throws Error(bad_scope): unknown kinds, a
-  /// name that is not a token (RFC 9110 5.6.2); "form:" and "json:" as not supported yet.
+  /// "authentication", "header:X-Token", "basic", "basic-form", "query:key", "path". Throws Error(bad_scope):
+  /// unknown kinds, a name that is not a token (RFC 9110 5.6.2), a field that frames or routes the message
+  /// (Host, Content-Length, Connection, ...); "form:" and "json:" as not supported yet.
   static Site parse(std::string_view text);
   [[nodiscard]] std::string to_string() const;
   bool operator==(const Site&) const = default;
 };
 
-/// The shape of a secret that its stand-in copies: `prefix`, then `length` characters of `alphabet`. A
-/// prefix and an alphabet alone say nothing of the secret's random part.
+/// The shape of a secret that its stand-in copies: `prefix`, then `length` characters of `alphabet`. Comes
+/// from the catalogue and never from a secret, so that it says nothing of one.
 struct Shape {
-  std::string prefix;    // "ghp_"
-  std::string alphabet;  // a named set: "alnum", "base64url", "hex", "digits", "upper_alnum"
+  std::string
+      prefix;  // "ghp_"; digits in it are made up where a real one differs ("1234567890:AA", Telegram)
+  std::string alphabet;  // a named set: "alnum", "base64url", "hex" (lower case), "digits", "upper_alnum"
   std::size_t length = 0;
   bool operator==(const Shape&) const = default;
 };
@@ -54,7 +57,9 @@ struct Credential {
   [[nodiscard]] bool is_bound_to(const proxy::Origin& origin) const noexcept;
 
   [[nodiscard]] std::string to_scope() const;
-  /// Throws Error(bad_record) naming the credential.
+  /// Throws Error(bad_record) naming the credential: no JSON, another version of the format, a member that is
+  /// missing or of the wrong type, over 64 KiB. Members that are not known are ignored: what must not be
+  /// ignored comes with a new version.
   static Credential from_scope(std::string_view name, std::string_view scope);
 };
 
@@ -62,14 +67,16 @@ struct Credential {
 /// suffix (*.com, *.co.uk, *.github.io). Throws Error(bad_scope).
 proxy::OriginPattern parse_origin(std::string_view text);
 /// An environment variable's name: [A-Za-z_][A-Za-z0-9_]*, not one that standin itself sets (HTTPS_PROXY,
-/// SSL_CERT_FILE, STANDIN_*, PATH, LD_*...). Throws Error(bad_scope).
+/// SSL_CERT_FILE, STANDIN_*...) or that no program survives (PATH, HOME, LD_*...). Throws Error(bad_scope).
 std::string parse_variable(std::string_view text);
-/// A --for glob: not empty, printable. Throws Error(bad_scope).
+/// A --for glob: not empty, printable, at most 256 characters, and not of wildcards alone. Throws
+/// Error(bad_scope).
 std::string parse_command_glob(std::string_view text);
 
-/// Whether `glob` (with * and ?) is meant for the command: matched against each argument, without a
-/// package's version suffix ("@1.2.3" of "pkg@1.2.3" or "@scope/pkg@1.2.3"), and against the base name of
-/// the program (argument 0). `*` does not cross a space, nothing is interpreted as a shell would.
+/// Whether `glob` (with * and ?) is meant for the command: matched against each argument, as it is and
+/// without a version ("pkg@1.2.3", "@scope/pkg@latest", "pkg==1.2", "registry/image:1.0", "npm:pkg"), and
+/// against the base name of the program (argument 0). Neither * nor ? stands for a space; nothing else is
+/// special.
 bool is_for_command(std::string_view glob, std::span<const std::string> command);
 
 }  // namespace standin::broker

@@ -19,12 +19,17 @@ EgressMode parse_egress_mode(std::string_view text);
 /// What the child may reach through us. See boundary.md's table, kept in docs/threat-model.md.
 ///
 /// Asked twice: with the origin before its name is resolved, then with each address it resolved to, because
-/// a name of the attacker's may point anywhere (DNS rebinding). IPv4-mapped, 6to4, NAT64 and Teredo addresses are
-/// judged as the IPv4 address inside.
+/// a name of the attacker's may point anywhere (DNS rebinding). An origin that is an address is judged by
+/// it at the first question already.
+///
+/// The order, each step final: link-local and metadata are refused, whatever is bound, allowed or the mode;
+/// a bound origin passes; what --allow-net names passes; then the mode decides, loopback passing in each.
+/// An IPv4 address in a mapped, compatible, 6to4, NAT64 or Teredo address is judged as that address, except
+/// that a loopback inside is a translator's own and not ours: it counts as private.
 class Egress {
  public:
   /// `allowed`: --allow-net values, "10.0.0.0/8", "192.0.2.7", "internal.example.com", "*.corp.example".
-  /// Throws Error(bad_network).
+  /// Throws Error(bad_network), also for a range that is link-local or metadata only.
   Egress(EgressMode mode, std::vector<proxy::OriginPattern> bound, const std::vector<std::string>& allowed);
 
   /// Refusal 403 egress_denied, with the mode and the flag that would allow it.
@@ -33,17 +38,15 @@ class Egress {
                                                             const proxy::IpAddress& address) const;
 
  private:
-  struct Network {
-    proxy::IpAddress base;
-    unsigned prefix;  // of 128
-  };
+  void allow(std::string_view text);
   [[nodiscard]] bool is_bound(const proxy::Origin& origin) const noexcept;
   [[nodiscard]] bool is_allowed_host(const proxy::Origin& origin) const noexcept;
+  [[nodiscard]] bool is_allowed_address(const proxy::IpAddress& address) const noexcept;
 
   EgressMode mode_;
   std::vector<proxy::OriginPattern> bound_;
-  std::vector<Network> allowed_networks_;
-  std::vector<std::string> allowed_hosts_;
+  std::vector<proxy::IpNetwork> allowed_networks_;
+  std::vector<proxy::OriginPattern> allowed_hosts_;  // whatever their scheme and port
 };
 
 }  // namespace standin::broker

@@ -1,6 +1,10 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -8,6 +12,8 @@
 #include <vector>
 
 #include "broker/credential.h"
+#include "broker/place.h"
+#include "broker/recogniser.h"
 #include "proxy/interceptor.h"
 #include "proxy/message.h"
 #include "vault/secret.h"
@@ -20,44 +26,88 @@ struct BoundStandIn {
   std::string_view stand_in;
 };
 
-/// One swap that inject() made or wants to make.
+/// A stand-in that may be swapped in one site of a request: what the audit log gets a record of. Standing
+/// there several times makes it one use.
 struct Use {
   std::size_t index;  // into the stand-ins
-  std::string site;   // as audited: "header:Authorization", "basic", "query:key", "path"
+  std::string site;   // as audited: "header:Authorization", "basic", "basic-form", "query:key", "path"
 };
 
-/// Lends the secret of stand-in `index` to `use`; called only for a swap that was judged and recorded.
-using LendSecret = std::function<void(std::size_t index, const std::function<void(std::span<const std::byte>)>& use)>;
+/// One stretch of a request head that a secret goes into.
+struct Swap {
+  static constexpr std::size_t target = static_cast<std::size_t>(-1);
+  std::size_t field;  // index of the field, or `target`
+  std::size_t begin;  // of the field's value, the target, or in Basic the decoded user-pass
+  std::size_t end;
+  std::size_t use;  // into Found::uses
+  Grammar grammar;
+};
 
-/// Where stand-ins stand in a request head, judged: sans-IO, no secret is touched yet.
-///
-/// - In a site of its credential, towards an origin it is bound to: a use.
-/// - In an authentication field or a site of its credential, towards an origin it is not bound to: a Refusal
-///   403 wrong_origin.
-/// - In an authentication field that is not among its sites, towards its own origin: a Refusal 403 wrong_site.
-/// - Anywhere else it is inert text and passes as it is.
-///
-/// A stand-in is recognised as it stands, percent-encoded (any of its characters, either case of hex), and
-/// inside Basic (RFC 7617). One pass a place, the longest match first.
 struct Found {
   std::vector<Use> uses;
+  std::vector<Swap> swaps;  // in the order of the head, none overlapping
 };
-using Judgement = std::variant<Found, proxy::Refusal>;
-Judgement find_stand_ins(const proxy::Origin& origin, const proxy::RequestHead& head,
-                         std::span<const BoundStandIn> stand_ins);
+/// A request that does not go: why, and which stand-in stood where, for the audit log.
+struct Refused {
+  Use stands;
+  proxy::Refusal refusal;
+};
+using Judgement = std::variant<Found, Refused>;
 
-/// Puts the secrets in, each place rewritten once, encoded by the grammar of the place: raw in a field and in
-/// Basic, percent-encoded in a query and the path, form-encoded inside basic-form. Returns a Refusal 502
-/// secret_unusable, the head in an unusable state, where a place can't carry the value (a control byte in a
-/// field, ':' in a Basic user). `found` is what find_stand_ins said of the same head.
-std::optional<proxy::Refusal> inject(proxy::RequestHead& head, std::span<const BoundStandIn> stand_ins,
-                                     const Found& found, const LendSecret& lend);
+/// Lends the secret of a stand-in, by its index, until the next call.
+using LendSecret = std::function<const vault::Secret&(std::size_t index)>;
+
+/// Finds the stand-ins of a request head, says whether they may be swapped, and swaps them. Sans-IO, in two
+/// steps, so that a use is on record before a secret is touched:
+///
+///     judge() -> (record found.uses) -> inject()
+///
+/// Made once for the stand-ins of a run, and again when a scope changes. The credentials must outlive it; the
+/// texts of the stand-ins are copied. Thread: judge() and inject() may run on many threads at once.
+class Injector {
+ public:
+  explicit Injector(std::span<const BoundStandIn> stand_ins);
+
+  /// - In a site of its credential, towards an origin it is bound to: a use.
+  /// - In an authentication field or a site of its credential, towards an origin it is not bound to: a
+  ///   Refusal 403 wrong_origin.
+  /// - In an authentication field that is not among its sites, towards its own origin: a Refusal 403
+  /// wrong_site.
+  /// - Anywhere else it is inert text and passes as it is.
+  ///
+  /// Authorization is looked at as it stands, and where nothing stands there and it is Basic, decoded. A
+  /// refusal names the credential, the place and the origins, never the stand-in.
+  [[nodiscard]] Judgement judge(const proxy::Origin& origin, const proxy::RequestHead& head) const;
+
+  /// Puts the secrets in: each place rewritten once, each secret encoded by the grammar of its place, what
+  /// was put in never looked at again. All else stays the same to the byte. `found` is judge()'s of this
+  /// head.
+  ///
+  /// Refused, 502 secret_unusable, where a place can't carry the value; the head is then as it was, as it is
+  /// when `lend` throws.
+  [[nodiscard]] std::optional<Refused> inject(proxy::RequestHead& head, const Found& found,
+                                              const LendSecret& lend) const;
+
+  [[nodiscard]] const Recogniser& recogniser() const noexcept { return recogniser_; }
+
+ private:
+  struct WatchedField {
+    std::string_view name;
+    bool authentication;  // one of authentication_fields(); else a site of some credential
+  };
+  [[nodiscard]] const WatchedField* watched(std::string_view name) const noexcept;
+  class Judge;
+
+  std::vector<const Credential*> credentials_;
+  Recogniser recogniser_;
+  std::vector<WatchedField> fields_;  // by length of name
+  std::array<std::uint32_t, 34>
+      first_field_{};  // where each length begins in fields_; the last: 32 and longer
+  bool any_query_ = false;
+  bool any_path_ = false;
+};
 
 /// The well-known authentication fields, lower case, sorted: the one documented list (docs/standin.1.md).
-std::span<const std::string_view> authentication_fields();
-
-/// `target` as the audit log may hold it: the path with query values and everything that is a stand-in
-/// removed ("…"), cut to 1 KiB, control bytes escaped.
-std::string redact_target(std::string_view target, std::span<const BoundStandIn> stand_ins);
+std::span<const std::string_view> authentication_fields() noexcept;
 
 }  // namespace standin::broker

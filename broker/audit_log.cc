@@ -1,0 +1,81 @@
+#include "broker/audit_log.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <array>
+#include <mutex>
+#include <stdexcept>
+#include <vector>
+
+#include <sodium.h>
+
+#include "broker/audit_chain.h"
+#include "broker/audit_day_file.h"
+#include "broker/audit_tail.h"
+
+namespace standin::broker {
+
+namespace {
+
+/// The name of the effective user, or its number: from the system, not from USER, which anybody sets.
+std::string user_name() {
+  const auto uid = ::geteuid();
+  std::vector<char> buffer(16 << 10);
+  struct passwd entry {};
+  struct passwd* found = nullptr;
+  if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
+    return found->pw_name;
+  return std::to_string(uid);
+}
+
+audit::Time now() { return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now()); }
+
+}  // namespace
+
+struct AuditLog::State {
+  std::mutex mutex;
+  audit::Chain chain;
+  audit::DayFile file;
+};
+
+AuditLog::AuditLog(std::filesystem::path folder, vault::Secret key, std::string run) {
+  if (::sodium_init() < 0) throw Error(Error::Kind::audit_unavailable, "libsodium can't be used");
+  if (!audit::is_run_id(run)) throw std::invalid_argument("a run's id is 16 hex digits");
+  auto identity = audit::identity_fields(user_name(), ::getpid());
+  state_.reset(new State{
+      {}, {std::move(key), std::move(run), std::move(identity)}, audit::DayFile(std::move(folder))});
+  state_->file.open(audit::day_of(now()));
+}
+
+AuditLog::~AuditLog() = default;
+
+std::uint64_t AuditLog::append(const AuditRecord& record) {
+  const std::lock_guard lock(state_->mutex);
+  auto& [mutex, chain, file] = *state_;
+  const auto time = chain.next_time(now());
+  file.open(audit::day_of(time));
+  const auto after =
+      chain.is_empty() ? audit::find_last_record(file.folder(), file.day(), chain.key()) : std::string();
+  const auto line = chain.make_line(record, time, after);
+  if (line.size() > audit::max_line_bytes) {
+    throw Error(Error::Kind::audit_unavailable,
+                "a record of more than 4 MiB can't be written to the audit log");
+  }
+  return chain.written(file.append(line));
+}
+
+const std::string& AuditLog::run() const noexcept { return state_->chain.run(); }
+
+std::string AuditLog::new_run_id() {
+  if (::sodium_init() < 0) throw Error(Error::Kind::audit_unavailable, "libsodium can't be used");
+  const auto second =
+      static_cast<std::uint32_t>(std::chrono::floor<std::chrono::seconds>(now()).time_since_epoch().count());
+  std::array<unsigned char, 8> bytes;
+  for (std::size_t i = 0; i < 4; ++i) bytes[i] = static_cast<unsigned char>(second >> (24 - 8 * i));
+  ::randombytes_buf(bytes.data() + 4, 4);
+  std::array<char, 2 * bytes.size() + 1> hex;
+  return ::sodium_bin2hex(hex.data(), hex.size(), bytes.data(), bytes.size());
+}
+
+}  // namespace standin::broker

@@ -1,0 +1,232 @@
+#include "broker/credential.h"
+
+#include <algorithm>
+#include <array>
+
+#include <libpsl.h>
+
+#include "proxy/error.h"
+#include "proxy/message.h"
+#include "proxy/quoted.h"
+
+namespace standin::broker {
+namespace {
+
+using proxy::quoted;
+
+constexpr std::size_t longest_name = 128;
+constexpr std::size_t longest_variable = 256;
+constexpr std::size_t longest_glob = 256;
+constexpr std::size_t longest_site = 256;
+
+[[noreturn]] void refuse(const std::string& message, std::string hint = {}) {
+  throw Error(Error::Kind::bad_scope, message, std::move(hint));
+}
+
+constexpr bool is_alpha(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+constexpr bool is_alnum(char c) noexcept { return is_alpha(c) || (c >= '0' && c <= '9'); }
+
+bool is_token(std::string_view text) noexcept {  // RFC 9110 5.6.2
+  constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
+  return !text.empty() &&
+         std::ranges::all_of(text, [&](char c) { return is_alnum(c) || marks.find(c) != marks.npos; });
+}
+
+/// A secret in one of these would break the message's framing, or be read by every hop.
+bool is_framing_field(std::string_view name) noexcept {
+  constexpr std::array<std::string_view, 13> fields = {"Host",
+                                                       "Content-Length",
+                                                       "Transfer-Encoding",
+                                                       "Connection",
+                                                       "Keep-Alive",
+                                                       "TE",
+                                                       "Trailer",
+                                                       "Upgrade",
+                                                       "Expect",
+                                                       "Proxy-Authorization",
+                                                       "Proxy-Connection",
+                                                       "Via",
+                                                       "Accept-Encoding"};
+  return std::ranges::any_of(fields, [&](std::string_view field) { return proxy::same_name(field, name); });
+}
+
+constexpr const char* site_hint =
+    "a site is authentication, header:NAME, basic, basic-form, query:NAME or path";
+
+Site named_site(Site::Kind kind, std::string_view text, std::string_view name) {
+  if (name.size() > longest_name || !is_token(name))
+    refuse("site " + quoted(text) + " does not have the name of a field or parameter after the colon",
+           site_hint);
+  if (kind == Site::Kind::header && is_framing_field(name))
+    refuse("site " + quoted(text) +
+           " is a field that frames or routes the message, which can't carry a secret");
+  return {.kind = kind, .name = std::string(name)};
+}
+
+std::string upper(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c & ~0x20);
+  return out;
+}
+
+/// Sorted. What standin sets for the child (child_environment), and what a stand-in in it would break.
+constexpr auto reserved_variables = std::to_array<std::string_view>({
+    "ALL_PROXY",
+    "AWS_CA_BUNDLE",
+    "BASH_ENV",
+    "BUNDLE_SSL_CA_CERT",
+    "CARGO_HTTP_CAINFO",
+    "CODEX_CA_CERTIFICATE",
+    "CURL_CA_BUNDLE",
+    "DENO_CERT",
+    "DENO_TLS_CA_STORE",
+    "ENV",
+    "FTP_PROXY",
+    "GIT_SSL_CAINFO",
+    "GIT_SSL_NO_VERIFY",
+    "GLIBC_TUNABLES",
+    "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
+    "HEX_CACERTS_PATH",
+    "HOME",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "IFS",
+    "JAVA_TOOL_OPTIONS",
+    "LANG",
+    "LOGNAME",
+    "NIX_SSL_CERT_FILE",
+    "NODE_EXTRA_CA_CERTS",
+    "NODE_OPTIONS",
+    "NODE_TLS_REJECT_UNAUTHORIZED",
+    "NODE_USE_ENV_PROXY",
+    "NO_PROXY",
+    "PATH",
+    "PERL_LWP_ENV_PROXY",
+    "PERL_LWP_SSL_CA_FILE",
+    "PHP_INI_SCAN_DIR",
+    "PIP_CERT",
+    "PWD",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "REQUESTS_CA_BUNDLE",
+    "SHELL",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "TERM",
+    "TMPDIR",
+    "USER",
+    "WGETRC",
+    "WSS_PROXY",
+    "WS_PROXY",
+});
+static_assert(std::ranges::is_sorted(reserved_variables));
+
+bool is_reserved(std::string_view variable) {
+  const std::string name = upper(variable);  // http_proxy is HTTP_PROXY
+  for (const std::string_view prefix : {"STANDIN_", "LD_", "DYLD_"})
+    if (name.starts_with(prefix)) return true;
+  return std::ranges::binary_search(reserved_variables, std::string_view(name));
+}
+
+/// Valid UTF-8 without control characters (C0, DEL, C1): what the scope's JSON and a terminal can hold.
+bool is_printable(std::string_view text) noexcept {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    if (lead < 0x80) {
+      if (lead < 0x20 || lead == 0x7f) return false;
+      ++i;
+      continue;
+    }
+    const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+    if (lead < 0xc2 || lead > 0xf4 || i + length > text.size()) return false;
+    char32_t point = lead & (0xffU >> (length + 1));
+    for (std::size_t k = 1; k < length; ++k) {
+      const auto next = static_cast<unsigned char>(text[i + k]);
+      if ((next & 0xc0) != 0x80) return false;
+      point = point << 6 | (next & 0x3fU);
+    }
+    const bool overlong = (length == 3 && point < 0x800) || (length == 4 && point < 0x10000);
+    if (overlong || point < 0xa0 || point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) return false;
+    i += length;
+  }
+  return true;
+}
+
+}  // namespace
+
+Site Site::parse(std::string_view text) {
+  if (text == "authentication") return {};
+  if (text == "basic") return {.kind = Kind::basic, .name = {}};
+  if (text == "basic-form") return {.kind = Kind::basic_form, .name = {}};
+  if (text == "path") return {.kind = Kind::path, .name = {}};
+
+  const auto colon = text.find(':');
+  const std::string_view kind = text.substr(0, colon);
+  const std::string_view name =
+      colon == text.npos || text.size() > longest_site ? "" : text.substr(colon + 1);
+  if (kind == "header") return named_site(Kind::header, text, name);
+  if (kind == "query") return named_site(Kind::query, text, name);
+  if (kind == "form" || kind == "json")
+    refuse("site " + quoted(text) + " is in the body, which is not supported yet", site_hint);
+  refuse("site " + quoted(text) + " is of no known kind", site_hint);
+}
+
+std::string Site::to_string() const {
+  switch (kind) {
+    case Kind::authentication_fields:
+      return "authentication";
+    case Kind::header:
+      return "header:" + name;
+    case Kind::basic:
+      return "basic";
+    case Kind::basic_form:
+      return "basic-form";
+    case Kind::query:
+      return "query:" + name;
+    case Kind::path:
+      return "path";
+  }
+  return {};
+}
+
+bool Credential::is_bound_to(const proxy::Origin& origin) const noexcept {
+  return std::ranges::any_of(origins, [&](const auto& pattern) { return pattern.matches(origin); });
+}
+
+proxy::OriginPattern parse_origin(std::string_view text) {
+  try {
+    auto pattern = proxy::OriginPattern::parse(text);
+    if (!pattern.is_wildcard()) return pattern;
+    // Fails closed: without the list, and for an unlisted single label by the list's own rule "*".
+    const psl_ctx_t* list = psl_builtin();
+    if (list == nullptr || psl_is_public_suffix2(list, pattern.host().c_str(), PSL_TYPE_ANY) != 0)
+      refuse("origin " + quoted(text) + " has a wildcard over a public suffix, where anybody can have a name",
+             "name the host itself, or a wildcard under a domain of one owner, such as *.example.com");
+    return pattern;
+  } catch (const proxy::Error& error) {
+    refuse(error.what(), error.hint());
+  }
+}
+
+std::string parse_variable(std::string_view text) {
+  const bool named = !text.empty() && text.size() <= longest_variable &&
+                     (is_alpha(text[0]) || text[0] == '_') &&
+                     std::ranges::all_of(text, [](char c) { return is_alnum(c) || c == '_'; });
+  if (!named)
+    refuse("variable " + quoted(text) + " is not a name of letters, digits and _ that begins with no digit");
+  if (is_reserved(text))
+    refuse("variable " + quoted(text) + " can't hold a stand-in: standin or the system sets it",
+           "use the variable from which the program reads its token");
+  return std::string(text);
+}
+
+std::string parse_command_glob(std::string_view text) {
+  if (text.empty() || text.size() > longest_glob || !is_printable(text))
+    refuse("glob " + quoted(text) + " is not 1 to 256 printable characters");
+  if (text.find_first_not_of("*? ") == text.npos)
+    refuse("glob " + quoted(text) + " is for every command", "name the package or the program it is for");
+  return std::string(text);
+}
+
+}  // namespace standin::broker

@@ -1,0 +1,180 @@
+#include "cli/run_command.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <optional>
+#include <string_view>
+
+#include "broker/audit_log.h"
+#include "broker/broker.h"
+#include "broker/catalogue.h"
+#include "broker/child_environment.h"
+#include "cli/error.h"
+#include "cli/exit_status.h"
+#include "cli/guardian.h"
+#include "cli/messages.h"
+#include "cli/open_vault.h"
+#include "cli/places.h"
+#include "cli/run_folder.h"
+#include "proxy/proxy.h"
+
+namespace standin::cli {
+
+namespace {
+
+broker::Environment current_environment() {
+  broker::Environment environment;
+  for (char** at = ::environ; at && *at; ++at) {
+    const std::string_view entry = *at;
+    const auto equals = entry.find('=');
+    if (equals == entry.npos) continue;
+    environment.emplace_back(entry.substr(0, equals), entry.substr(equals + 1));
+  }
+  return environment;
+}
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+/// The company's proxy, by the names that curl and Go look for, in their order: lower case first. HTTP_PROXY
+/// in upper case is left alone where standin runs as a CGI program, whose client could set it ("httpoxy").
+std::optional<proxy::UpstreamProxy> company_proxy(std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    if (std::string_view(name) == "HTTP_PROXY" && std::getenv("REQUEST_METHOD")) continue;
+    if (const std::string url = variable(name); !url.empty()) return proxy::UpstreamProxy::parse(name, url);
+  }
+  return std::nullopt;
+}
+
+proxy::UpstreamRoute upstream_route() {
+  const std::string lower = variable("no_proxy");
+  return {.https = company_proxy({"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}),
+          .http = company_proxy({"http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"}),
+          .no_proxy = proxy::NoProxy(lower.empty() ? variable("NO_PROXY") : lower)};
+}
+
+/// The command as the log names it: its program, and the package it starts where a credential is meant for
+/// that. Other arguments may hold anything, a secret among it.
+std::string command_in_log(const std::vector<std::string>& command,
+                           std::span<const broker::Credential> credentials) {
+  std::string name = command.front().substr(command.front().rfind('/') + 1);
+  const auto is_known = [&](const std::string& argument) {
+    const std::array<std::string, 2> alone = {"-", argument};
+    for (const auto& credential : credentials) {
+      const broker::Provider* provider = broker::find_provider(credential.provider);
+      for (const auto* globs : {&credential.commands, provider ? &provider->commands : nullptr}) {
+        if (!globs) continue;
+        for (const auto& glob : *globs) {
+          if (broker::is_for_command(glob, alone)) return true;
+        }
+      }
+    }
+    return false;
+  };
+  for (std::size_t i = 1; i < command.size(); ++i) {
+    if (is_known(command[i])) return name + " " + command[i];
+  }
+  return name;
+}
+
+/// Two descriptors a connection: as many as the system lets us have. The child, forked before, keeps its
+/// limit.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::vector<std::pair<std::string, std::string>> stand_in_variables(
+    const RunArguments& arguments, std::span<const broker::Credential> credentials,
+    const broker::Broker& broker) {
+  std::vector<std::pair<std::string, std::string>> variables;
+  for (std::size_t i = 0; i < credentials.size(); ++i) {
+    for (const auto& name : credentials[i].variables) variables.emplace_back(name, broker.stand_ins()[i]);
+    for (const auto& [name, credential] : arguments.variables) {
+      if (credential == credentials[i].name) variables.emplace_back(name, broker.stand_ins()[i]);
+    }
+  }
+  return variables;
+}
+
+/// The log's last word on a run. The command has ended: its status stands, whatever becomes of this.
+void record_end(broker::AuditLog& audit, const std::string& command, const RunEnd& end) {
+  broker::AuditRecord record{
+      .event = "run_ended", .command = command, .status = static_cast<unsigned>(end.exit_status)};
+  if (end.ending == Ending::guardian_lost) record.reason = "killed";
+  if (end.ending == Ending::signalled) record.reason = "signal";
+  try {
+    audit.append(record);
+  } catch (const broker::Error& error) {
+    print_error(error.what(), error.hint());
+  }
+}
+
+/// The broker's process: everything of a run but the command itself.
+int run_broker(const RunArguments& arguments, std::optional<vault::Secret> key, Launch& launch) {
+  const Places places = Places::find();
+  vault::Vault vault = open_vault(places, std::move(key));
+  const broker::Selection selection{
+      .with = arguments.with, .all = arguments.all == Everything::yes, .variables = arguments.variables};
+  const auto credentials = broker::select_credentials(vault, selection, arguments.command);
+
+  launch.hold_signals();
+  const std::string run = broker::AuditLog::new_run_id();
+  const RunFolder folder(places.runtime, run);
+  broker::AuditLog audit(places.audit, vault.derive_key("audit"), run);
+  broker::Broker broker(
+      {.credentials = credentials,
+       .egress = broker::parse_egress_mode(arguments.egress),
+       .allowed_networks = arguments.allow_net,
+       .report = [](const proxy::Refusal& refusal) { print_error(refusal.message, refusal.hint); }},
+      std::move(vault), audit);
+  raise_descriptor_limit();
+  proxy::Proxy proxy({.bound = broker.bound_origins(),
+                      .trust_file = variable("SSL_CERT_FILE"),
+                      .trust_directory = variable("SSL_CERT_DIR"),
+                      .upstream = upstream_route()},
+                     broker);
+  const auto environment = broker::child_environment(
+      current_environment(), {.proxy_url = proxy.url(),
+                              .authority_pem = proxy.authority_pem(),
+                              .folder = folder.path(),
+                              .bound = broker.bound_origins(),
+                              .stand_ins = stand_in_variables(arguments, credentials, broker)});
+
+  const std::string command = command_in_log(arguments.command, credentials);
+  audit.append({.event = "run_started", .command = command, .reason = "capture by environment"});
+  proxy.start();
+  if (const auto failure = launch.exec(arguments.command, environment)) {
+    proxy.stop();
+    record_end(audit, command, {.exit_status = failure->exit_status()});
+    print_error(failure->message(), failure->hint());
+    return failure->exit_status();
+  }
+  const RunEnd end = launch.wait();
+  proxy.stop();
+  record_end(audit, command, end);
+  return end.exit_status;
+}
+
+}  // namespace
+
+int run_command(const RunArguments& arguments) {
+  if (arguments.capture == "kernel") {
+    throw Error(Error::Kind::refused, "kernel capture is not built into this version",
+                "leave --capture out, or use '--capture env'");
+  }
+  Inheritance start = Inheritance::take();
+  // Before the fork: not even the guardian's environment is to show it.
+  auto key = take_secret_variable("STANDIN_KEY");
+  return supervise(std::move(start), [&arguments, key = std::move(key)](Launch& launch) mutable {
+    return run_broker(arguments, std::move(key), launch);
+  });
+}
+
+}  // namespace standin::cli

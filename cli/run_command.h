@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace standin::cli {
+
+enum class Everything : std::uint8_t { no, yes };
+
+/// What `standin run` was asked for.
+struct RunArguments {
+  std::vector<std::string> with;                               // --with NAME
+  Everything all = Everything::no;                             // --all
+  std::vector<std::pair<std::string, std::string>> variables;  // --env VAR=NAME
+  std::string capture = "auto";                                // auto, env; kernel is refused until it is built
+  std::string egress = "guarded";                              // guarded, locked, open
+  std::vector<std::string> allow_net;                          // --allow-net CIDR|HOST
+  std::vector<std::string> command;                            // exactly as given; never empty
+};
+
+/// Runs it; returns run's exit status (cli/exit_status.h). Writes nothing to stdout.
+int run_command(const RunArguments& arguments);
+
+}  // namespace standin::cli
