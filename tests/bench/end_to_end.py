@@ -116,12 +116,17 @@ def with_standin(arguments):
 
 
 def with_engine(arguments):
-    command = [f"{arguments.build}/tests/bench/bare_proxy", arguments.folder, f"localhost:{arguments.port}"]
-    command += [f"{arguments.folder}/ca.pem", "PLACEHOLDER", SECRET]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as proxy:
+    roots = f"{arguments.folder}/authority.pem"
+    environment = os.environ | {
+        "PROBE_STANDIN": "PLACEHOLDER",
+        "PROBE_SECRET": SECRET,
+        "PROBE_ROOTS": f"{arguments.folder}/ca.pem",
+        "PROBE_CA_OUT": roots,
+    }
+    command = [f"{arguments.build}/tests/bench/proxy_probe", f"localhost:{arguments.port}"]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as proxy:
         arguments.watch = proxy.pid
         url = proxy.stdout.readline().strip()
-        roots = f"{arguments.folder}/authority.pem"
         measure_all(arguments, ["--roots", roots, "--token", "PLACEHOLDER", "--proxy", url])
         print(f"peak memory of the proxy: {peak_memory(proxy.pid):.1f} MiB")
         proxy.stdin.close()
