@@ -73,7 +73,8 @@ def measure_inside(arguments):
     if token == SECRET:
         sys.exit("bench: error: the child was given the secret")
     measure_all(arguments, ["--roots", roots, "--token", token, "--proxy", os.environ["HTTPS_PROXY"]])
-    print(f"peak memory of standin: {peak_memory(arguments.watch):.1f} MiB")
+    print(f"peak memory of standin: {peak_memory(arguments.watch):.1f} MiB", flush=True)
+    pathlib.Path(arguments.folder, "measured").touch()
 
 
 def elapsed(command, environment):
@@ -112,6 +113,8 @@ def with_standin(arguments):
     inside = [sys.executable, __file__, "--inside", arguments.folder, "--port", arguments.port]
     inside += ["--build", arguments.build, "--seconds", str(arguments.seconds), "--pairs", str(arguments.pairs)]
     subprocess.run([standin, "run", "--with", "bench", "--", *inside], env=environment, check=True)
+    if not pathlib.Path(arguments.folder, "measured").exists():
+        sys.exit("bench: error: standin run did not run its command")
     measure_start(standin, environment)
 
 
