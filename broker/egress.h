@@ -24,8 +24,7 @@ EgressMode parse_egress_mode(std::string_view text);
 ///
 /// The order, each step final: link-local and metadata are refused, whatever is bound, allowed or the mode;
 /// a bound origin passes; what --allow-net names passes; then the mode decides, loopback passing in each.
-/// An IPv4 address in a mapped, compatible, 6to4, NAT64 or Teredo address is judged as that address, except
-/// that a loopback inside is a translator's own and not ours: it counts as private.
+/// What an address is, and which address is inside another: broker/address_reach.h.
 class Egress {
  public:
   /// `allowed`: --allow-net values, "10.0.0.0/8", "192.0.2.7", "internal.example.com", "*.corp.example".

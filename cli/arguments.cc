@@ -14,14 +14,15 @@ using Need = Declaration::Need;
 }
 
 void declare_key(Declaration& declaration, InitArguments& to) {
-  declaration.value("--key", "KIND", "keyfile, passphrase or keyring; keyfile unless said", [&to](const auto& kind) {
-    if (kind == "keyring") {
-      throw Error(Error::Kind::refused, "a key in the system's keyring is not built yet",
-                  "use '--key keyfile' or '--key passphrase'");
-    }
-    if (kind != "keyfile" && kind != "passphrase") bad_choice("--key", "keyfile, passphrase or keyring");
-    to.key = kind == "keyfile" ? InitArguments::Key::keyfile : InitArguments::Key::passphrase;
-  });
+  declaration.value(
+      "--key", "KIND", "keyfile, passphrase or keyring; keyfile unless said", [&to](const auto& kind) {
+        if (kind == "keyring") {
+          throw Error(Error::Kind::refused, "a key in the system's keyring is not built yet",
+                      "use '--key keyfile' or '--key passphrase'");
+        }
+        if (kind != "keyfile" && kind != "passphrase") bad_choice("--key", "keyfile, passphrase or keyring");
+        to.key = kind == "keyfile" ? InitArguments::Key::keyfile : InitArguments::Key::passphrase;
+      });
 }
 
 void declare_source(Declaration& declaration, SecretSource& to) {
@@ -33,7 +34,8 @@ void declare_scope(Declaration& declaration, ScopeArguments& to) {
   declaration.positional("NAME", Need::required, to.name);
   declaration.value("--provider", "PROVIDER", "Take this provider's defaults",
                     [&to](const std::string& name) { to.provider = name; });
-  declaration.values("--origin", "ORIGIN", "Where it may go: api.example.com, *.example.com, http://localhost:8080",
+  declaration.values("--origin", "ORIGIN",
+                     "Where it may go: api.example.com, *.example.com, http://localhost:8080",
                      to.origins.values);
   declaration.values("--site", "SITE", "Where in a request: header:NAME, basic, basic-form, query:NAME, path",
                      to.sites.values);
@@ -75,7 +77,8 @@ std::pair<std::string, std::string> parse_assignment(const std::string& text) {
 // Each command's declaration. The parse functions and options_of() share them.
 
 Declaration declare(InitArguments& to) {
-  Declaration d("init", "[--key keyfile|passphrase|keyring]", "Make the vault. One that is there is never overwritten.",
+  Declaration d("init", "[--key keyfile|passphrase|keyring]",
+                "Make the vault. One that is there is never overwritten.",
                 "standin init && standin add github");
   declare_key(d, to);
   return d;
@@ -133,14 +136,16 @@ Declaration declare_show(NameArguments& to) {
 }
 
 Declaration declare(RenameArguments& to) {
-  Declaration d("rename", "OLD NEW", "Give a credential another name.", "standin rename github github-private");
+  Declaration d("rename", "OLD NEW", "Give a credential another name.",
+                "standin rename github github-private");
   d.positional("OLD", Need::required, to.old_name);
   d.positional("NEW", Need::required, to.new_name);
   return d;
 }
 
 Declaration declare_remove(NameArguments& to) {
-  Declaration d("remove", "NAME", "Take a credential and its secret out of the vault.", "standin remove github");
+  Declaration d("remove", "NAME", "Take a credential and its secret out of the vault.",
+                "standin remove github");
   d.positional("NAME", Need::required, to.name);
   return d;
 }
@@ -154,11 +159,13 @@ Declaration declare(RunArguments& to, std::vector<std::string>& assignments) {
   d.values("--env", "VAR=NAME", "Set one more variable to this credential's stand-in", assignments);
   d.value("--capture", "HOW", "auto, env or kernel: how its connections are led through standin",
           [&to](const std::string& how) {
-            if (how != "auto" && how != "env" && how != "kernel") bad_choice("--capture", "auto, env or kernel");
+            if (how != "auto" && how != "env" && how != "kernel")
+              bad_choice("--capture", "auto, env or kernel");
             to.capture = how;
           });
   d.value("--egress", "MODE", "guarded, locked or open: what it may reach", [&to](const std::string& mode) {
-    if (mode != "guarded" && mode != "locked" && mode != "open") bad_choice("--egress", "guarded, locked or open");
+    if (mode != "guarded" && mode != "locked" && mode != "open")
+      bad_choice("--egress", "guarded, locked or open");
     to.egress = mode;
   });
   d.values("--allow-net", "NET", "Let it reach this private address, range or host", to.allow_net);
@@ -166,17 +173,22 @@ Declaration declare(RunArguments& to, std::vector<std::string>& assignments) {
 }
 
 Declaration declare(AuditArguments& to, std::string& action) {
-  Declaration d("audit", "[verify] [OPTION]...",
-                "Ask the log what was used where, oldest first. 'audit verify' checks that nothing of it was\n"
-                "changed, and exits with 1 where it was.",
-                "standin audit --since 1h --credential github");
+  Declaration d(
+      "audit", "[verify] [OPTION]...",
+      "Ask the log what was used where, oldest first. 'audit verify' checks that nothing of it was\n"
+      "changed, and exits with 1 where it was.",
+      "standin audit --since 1h --credential github");
   d.positional("verify", Need::optional, action);
-  d.value("--since", "TIME", "30m, 1h, 2d, or a time as 2025-06-01T12:00:00Z", [&to](const auto& t) { to.since = t; });
+  d.value("--since", "TIME", "30m, 1h, 2d, or a time as 2025-06-01T12:00:00Z",
+          [&to](const auto& t) { to.since = t; });
   d.value("--credential", "NAME", "Records of this credential", [&to](const auto& t) { to.credential = t; });
   d.value("--origin", "HOST", "Records of this origin or host", [&to](const auto& t) { to.origin = t; });
-  d.value("--outcome", "OUTCOME", "ok, failed, refused, a status, or a reason", [&to](const auto& t) { to.outcome = t; });
-  d.value("--run", "ID", "Records of this run; its first characters will do", [&to](const auto& t) { to.run = t; });
-  d.flag("--follow", "Go on with new records as they are written", [&to] { to.action = AuditArguments::Action::follow; });
+  d.value("--outcome", "OUTCOME", "ok, failed, refused, a status, or a reason",
+          [&to](const auto& t) { to.outcome = t; });
+  d.value("--run", "ID", "Records of this run; its first characters will do",
+          [&to](const auto& t) { to.run = t; });
+  d.flag("--follow", "Go on with new records as they are written",
+         [&to] { to.action = AuditArguments::Action::follow; });
   d.format(to.format);
   return d;
 }
@@ -190,7 +202,8 @@ Declaration declare(ProvidersArguments& to) {
 }
 
 Declaration declare_doctor(PlainArguments& to) {
-  Declaration d("doctor", "[--json]", "Check the vault, its key, permissions, log, kernel, trust roots and clock.",
+  Declaration d("doctor", "[--json]",
+                "Check the vault, its key, permissions, log, kernel, trust roots and clock.",
                 "standin doctor");
   d.format(to.format);
   return d;
@@ -266,7 +279,8 @@ RunArguments parse_run(Words words) {
   arguments.command.assign(words.begin() + static_cast<std::ptrdiff_t>(command), words.end());
   for (const std::string& text : assignments) arguments.variables.push_back(parse_assignment(text));
   if (arguments.command.empty()) {
-    throw Error(Error::Kind::usage, "no command to run", "as in 'standin run -- npx -y @modelcontextprotocol/server-github'");
+    throw Error(Error::Kind::usage, "no command to run",
+                "as in 'standin run -- npx -y @modelcontextprotocol/server-github'");
   }
   if (arguments.all == Everything::yes && !arguments.with.empty()) {
     throw Error(Error::Kind::usage, "--all and --with exclude each other");
@@ -280,9 +294,12 @@ AuditArguments parse_audit(Words words) {
   declare(arguments, action).parse(words);
   if (action.empty()) return arguments;
   if (action != "verify") {
-    throw Error(Error::Kind::usage, "audit knows no " + in_quotes(action), "'standin audit' asks the log, 'standin audit verify' checks it");
+    throw Error(Error::Kind::usage, "audit knows no " + in_quotes(action),
+                "'standin audit' asks the log, 'standin audit verify' checks it");
   }
-  const bool asks = !(arguments.since + arguments.credential + arguments.origin + arguments.outcome + arguments.run).empty();
+  const bool asks =
+      !(arguments.since + arguments.credential + arguments.origin + arguments.outcome + arguments.run)
+           .empty();
   if (asks || arguments.action == AuditArguments::Action::follow) {
     throw Error(Error::Kind::usage, "audit verify checks the whole log: it takes only --json");
   }

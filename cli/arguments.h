@@ -13,8 +13,6 @@
 
 namespace standin::cli {
 
-
-
 struct InitArguments {
   enum class Key : std::uint8_t { unsaid, keyfile, passphrase };
   Key key = Key::unsaid;

@@ -46,8 +46,8 @@ std::string duration_text(std::uint64_t microseconds) {
 std::string readable(const AuditEntry& entry) {
   const auto time = parse_rfc3339(entry.time);
   std::string line = padded(time ? local_time(*time) : printable(entry.time, 32), 19) + "  " +
-                     padded(printable(entry.run, 32), 16) + "  " + padded(printable(entry.event, 32), 18) + "  " +
-                     padded(printable(entry.credential, 100), 12);
+                     padded(printable(entry.run, 32), 16) + "  " + padded(printable(entry.event, 32), 18) +
+                     "  " + padded(printable(entry.credential, 100), 12);
   const auto add = [&line](const std::string& text, const char* before = "  ") {
     if (!text.empty()) line.append(before).append(printable(text));
   };
@@ -84,7 +84,8 @@ class Ending {
       return;
     }
     descriptor_ = never_ = ::eventfd(0, EFD_CLOEXEC);
-    if (never_ < 0) throw Error(Error::Kind::environment, "cannot follow: " + std::generic_category().message(errno));
+    if (never_ < 0)
+      throw Error(Error::Kind::environment, "cannot follow: " + std::generic_category().message(errno));
   }
   ~Ending() {
     if (never_ >= 0) ::close(never_);
@@ -159,12 +160,12 @@ std::string counted(std::uint64_t count, const char* one, const char* many) {
 void print_verification(const broker::AuditVerification& verification, Output& out) {
   for (const AuditFinding& finding : verification.findings) {
     const bool is_note = finding.kind == AuditFinding::Kind::unfinished;
-    out.line(printable((is_note ? "note: " : "damage: ") + finding.file.native() + ":" + std::to_string(finding.line) +
-                       ": " + finding.text));
+    out.line(printable((is_note ? "note: " : "damage: ") + finding.file.native() + ":" +
+                       std::to_string(finding.line) + ": " + finding.text));
   }
-  out.line((verification.intact() ? "intact: " : "not intact: ") + counted(verification.records, "record", "records") +
-           " of " + counted(verification.runs, "run", "runs") + " in " +
-           counted(verification.files, "file", "files"));
+  out.line((verification.intact() ? "intact: " : "not intact: ") +
+           counted(verification.records, "record", "records") + " of " +
+           counted(verification.runs, "run", "runs") + " in " + counted(verification.files, "file", "files"));
 }
 
 int verify(const AuditArguments& arguments, Output& out) {

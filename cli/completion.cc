@@ -60,7 +60,8 @@ std::string joined_names(Commands commands) {
 // Asked with stdin closed to prompts: a vault with a passphrase completes nothing rather than asks.
 std::string source_of(const ValueRule& rule, std::string_view open, std::string_view close) {
   const auto ask = [&](std::string_view command) {
-    return std::string(open) + "standin " + std::string(command) + " --names </dev/null 2>/dev/null" + std::string(close);
+    return std::string(open) + "standin " + std::string(command) + " --names </dev/null 2>/dev/null" +
+           std::string(close);
   };
   switch (rule.values) {
     case Values::words:
@@ -85,10 +86,18 @@ std::string bash(Commands commands) {
     options += " ;;\n";
   }
   for (const ValueRule& rule : rules) {
-    values.append("    ").append(rule.option).append(") words=\"").append(source_of(rule, "$(", ")")).append("\" ;;\n");
+    values.append("    ")
+        .append(rule.option)
+        .append(") words=\"")
+        .append(source_of(rule, "$(", ")"))
+        .append("\" ;;\n");
   }
   for (const ValueRule& rule : positionals) {
-    names.append("    ").append(rule.option).append(") words=\"").append(source_of(rule, "$(", ")")).append("\" ;;\n");
+    names.append("    ")
+        .append(rule.option)
+        .append(") words=\"")
+        .append(source_of(rule, "$(", ")"))
+        .append("\" ;;\n");
   }
   return R"bash(# bash completion for standin, made by 'standin completion bash'
 _standin() {
@@ -143,7 +152,7 @@ std::string for_zsh(std::string_view text) {
 
 std::string zsh_values(const ValueRule* rule) {
   if (rule == nullptr) return "_default";
-  return rule->values == Values::words ? "(" + for_zsh(rule->words) + ")"
+  return rule->values == Values::words         ? "(" + for_zsh(rule->words) + ")"
          : rule->values == Values::credentials ? "_standin_credentials"
                                                : "_standin_providers";
 }
@@ -154,7 +163,11 @@ std::string zsh(Commands commands) {
     summaries.append("    '").append(command.name).append(":").append(for_zsh(command.summary)).append("'\n");
     cases.append("    ").append(command.name).append(") _arguments -s");
     for (const auto& option : options_of(command.name)) {
-      cases.append(" \\\n      '*").append(option.name).append("[").append(for_zsh(option.description)).append("]");
+      cases.append(" \\\n      '*")
+          .append(option.name)
+          .append("[")
+          .append(for_zsh(option.description))
+          .append("]");
       if (!option.value.empty()) {
         cases.append(":").append(for_zsh(option.value)).append(":");
         cases.append(zsh_values(rule_for(rules, option.name)));
@@ -219,9 +232,14 @@ std::string fish(Commands commands) {
   for (const auto& command : commands) {
     text.append("complete -c standin -n __fish_use_subcommand -a ").append(command.name).append(" -d ");
     text.append(for_fish(command.summary)).append("\n");
-    const std::string seen = "complete -c standin -n '__fish_seen_subcommand_from " + std::string(command.name) + "'";
+    const std::string seen =
+        "complete -c standin -n '__fish_seen_subcommand_from " + std::string(command.name) + "'";
     for (const auto& option : options_of(command.name)) {
-      text.append(seen).append(" -l ").append(option.name.substr(2)).append(" -d ").append(for_fish(option.description));
+      text.append(seen)
+          .append(" -l ")
+          .append(option.name.substr(2))
+          .append(" -d ")
+          .append(for_fish(option.description));
       const auto* rule = rule_for(rules, option.name);
       if (rule != nullptr) text.append(" -x -a ").append(for_fish(source_of(*rule, "(", ")")));
       if (rule == nullptr && !option.value.empty()) text.append(" -r");

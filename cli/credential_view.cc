@@ -62,9 +62,9 @@ std::vector<std::string> site_texts(const broker::Credential& credential) {
 void print_table(const std::vector<CredentialView>& views, Output& out) {
   Table table({"NAME", "PROVIDER", "ORIGINS", "SITES", "ENV", "AGE", "LAST USE"});
   for (const auto& [credential, entry, last_use] : views) {
-    table.add({entry.name, credential.provider.empty() ? "-" : credential.provider, shortened(origin_texts(credential)),
-               shortened(site_texts(credential)), shortened(credential.variables), age(entry.rotated, system_clock::now()),
-               age_of(last_use)});
+    table.add({entry.name, credential.provider.empty() ? "-" : credential.provider,
+               shortened(origin_texts(credential)), shortened(site_texts(credential)),
+               shortened(credential.variables), age(entry.rotated, system_clock::now()), age_of(last_use)});
   }
   table.print(out);
 }

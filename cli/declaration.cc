@@ -11,7 +11,9 @@
 namespace standin::cli {
 namespace {
 
-bool is(const CLI::ParseError& error, CLI::ExitCodes code) { return error.get_exit_code() == static_cast<int>(code); }
+bool is(const CLI::ParseError& error, CLI::ExitCodes code) {
+  return error.get_exit_code() == static_cast<int>(code);
+}
 
 /// CLI11's sentence, as one of ours: one line, lower case, no full stop.
 std::string in_our_words(const CLI::ParseError& error) {
@@ -19,7 +21,8 @@ std::string in_our_words(const CLI::ParseError& error) {
   std::replace(text.begin(), text.end(), '\n', ' ');
   if (is(error, CLI::ExitCodes::ExtrasError)) {
     const auto colon = text.find(": ");
-    return "there is no such argument here: " + in_quotes(colon == std::string::npos ? text : text.substr(colon + 2));
+    return "there is no such argument here: " +
+           in_quotes(colon == std::string::npos ? text : text.substr(colon + 2));
   }
   constexpr std::string_view required = " is required";
   if (is(error, CLI::ExitCodes::RequiredError) && text.ends_with(required)) {
@@ -33,7 +36,8 @@ std::string in_our_words(const CLI::ParseError& error) {
 
 }  // namespace
 
-Declaration::Declaration(const std::string& command, std::string usage, std::string description, std::string example)
+Declaration::Declaration(const std::string& command, std::string usage, std::string description,
+                         std::string example)
     : app_(std::make_unique<CLI::App>(std::move(description), "standin " + command)),
       usage_(std::move(usage)),
       example_(std::move(example)) {
@@ -64,7 +68,8 @@ void Declaration::value(const char* name, const char* type, const char* descript
   option(name, description, std::move(take))->type_name(type);
 }
 
-void Declaration::values(const char* name, const char* type, const char* description, std::vector<std::string>& to) {
+void Declaration::values(const char* name, const char* type, const char* description,
+                         std::vector<std::string>& to) {
   const auto callback = [&to](const CLI::results_t& given) {
     to = given;
     return true;
@@ -123,7 +128,11 @@ std::string Declaration::help() const {
   for (const auto& option : all) width = std::max(width, left(option).size());
   for (const auto& option : all) {
     const std::string column = left(option);
-    text.append("  ").append(column).append(width - column.size() + 2, ' ').append(option.description).append("\n");
+    text.append("  ")
+        .append(column)
+        .append(width - column.size() + 2, ' ')
+        .append(option.description)
+        .append("\n");
   }
   return text + "\nExample:\n  " + example_ + "\n";
 }

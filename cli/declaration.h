@@ -30,7 +30,8 @@ struct OptionSummary {
 };
 
 /// What one command takes. CLI11 reads it and keeps its words to itself: help and errors are written here,
-/// after the law of cli/messages.h. Results are taken raw, because CLI11 would give "[::1]" and "{}" a meaning.
+/// after the law of cli/messages.h. Results are taken raw, because CLI11 would give "[::1]" and "{}" a
+/// meaning.
 ///
 /// Where values go to is borrowed, and must outlive parse().
 class Declaration {
@@ -56,7 +57,8 @@ class Declaration {
   [[nodiscard]] std::vector<OptionSummary> options() const;
 
  private:
-  CLI::Option* option(const char* name, const char* description, std::function<void(const std::string&)> take);
+  CLI::Option* option(const char* name, const char* description,
+                      std::function<void(const std::string&)> take);
   [[nodiscard]] std::string help() const;
 
   std::unique_ptr<CLI::App> app_;

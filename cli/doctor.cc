@@ -21,8 +21,8 @@ struct Look {
 };
 
 Look look_of(Diagnosis::Level level) {
-  constexpr std::array<Look, 4> looks{
-      Look{"ok", "\x1b[32m"}, Look{"info", "\x1b[36m"}, Look{"warn", "\x1b[33m"}, Look{"fail", "\x1b[31m"}};
+  constexpr std::array<Look, 4> looks{Look{"ok", "\x1b[32m"}, Look{"info", "\x1b[36m"},
+                                      Look{"warn", "\x1b[33m"}, Look{"fail", "\x1b[31m"}};
   return looks.at(static_cast<std::size_t>(level));
 }
 

@@ -34,7 +34,8 @@ std::string variable(const char* name) {
 std::size_t count_certificates(const std::string& path) {
   std::ifstream file(path);
   std::size_t count = 0;
-  for (std::string line; std::getline(file, line);) count += line.starts_with("-----BEGIN CERTIFICATE") ? 1 : 0;
+  for (std::string line; std::getline(file, line);)
+    count += line.starts_with("-----BEGIN CERTIFICATE") ? 1 : 0;
   return count;
 }
 
@@ -66,7 +67,8 @@ Diagnosis check_loopback() {
   const std::string why = listens ? "" : reason();
   if (listener >= 0) ::close(listener);
   if (listens) return {Level::ok, "loopback", "a run can listen on 127.0.0.1", {}};
-  return {Level::fail, "loopback", "a run can't listen on 127.0.0.1: " + why, "bring up the loopback interface"};
+  return {Level::fail, "loopback", "a run can't listen on 127.0.0.1: " + why,
+          "bring up the loopback interface"};
 }
 
 std::vector<Diagnosis> check_trust_roots() {
@@ -102,21 +104,24 @@ Diagnosis check_clock(const Places& places) {
             "set the clock: no certificate is valid by it"};
   }
   if (vault_time > now + std::chrono::minutes(5)) {
-    return {Level::warn, "clock", "it says " + rfc3339(now) + ", and the vault was written at " + rfc3339(vault_time),
+    return {Level::warn, "clock",
+            "it says " + rfc3339(now) + ", and the vault was written at " + rfc3339(vault_time),
             "set the clock: the log's order goes by it"};
   }
   return {Level::ok, "clock", rfc3339(now), {}};
 }
 
 std::vector<Diagnosis> check_upstream_proxies() {
-  constexpr std::array names{"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"};
+  constexpr std::array names{"HTTPS_PROXY", "https_proxy", "HTTP_PROXY",
+                             "http_proxy",  "ALL_PROXY",   "all_proxy"};
   std::vector<Diagnosis> all;
   for (const char* name : names) {
     const std::string value = variable(name);
     if (value.empty()) continue;
     try {
       const auto proxy = proxy::UpstreamProxy::parse(name, value);
-      all.push_back({Level::ok, "way upstream",
+      all.push_back({Level::ok,
+                     "way upstream",
                      std::string(name) + ": " + proxy.endpoint.to_string() +
                          (proxy.authorization.empty() ? "" : ", with a password"),
                      {}});
@@ -131,7 +136,8 @@ std::vector<Diagnosis> check_upstream_proxies() {
 Diagnosis check_kernel() {
   const std::uint32_t action = SECCOMP_RET_USER_NOTIF;
   const bool has_notifications = ::syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
-  return {Level::info, "kernel capture",
+  return {Level::info,
+          "kernel capture",
           std::string("not built into this version; this kernel ") + (has_notifications ? "has" : "has not") +
               " what it takes (seccomp user notification)",
           {}};

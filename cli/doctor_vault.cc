@@ -54,7 +54,8 @@ Diagnosis check_credentials(const vault::Vault& vault) {
     }
     ++count;
   }
-  if (count == 0) return {Level::warn, "credentials", "there is none yet", "add one with 'standin add github'"};
+  if (count == 0)
+    return {Level::warn, "credentials", "there is none yet", "add one with 'standin add github'"};
   return {Level::ok, "credentials", std::to_string(count) + ", each opens", {}};
 }
 
@@ -76,7 +77,8 @@ Diagnosis check_log_folder(const fs::path& folder) {
   }
   constexpr std::uint64_t little = 16 << 20;
   if (::statvfs(folder.c_str(), &space) == 0 && std::uint64_t{space.f_bavail} * space.f_frsize < little) {
-    return {Level::warn, "audit log", "less than 16 MiB are free at " + path, "without a log no secret is used: make room"};
+    return {Level::warn, "audit log", "less than 16 MiB are free at " + path,
+            "without a log no secret is used: make room"};
   }
   return {Level::ok, "audit log", path + " can be written", {}};
 }
@@ -91,13 +93,15 @@ std::uint64_t size_of_log(const fs::path& folder) {
 Diagnosis check_chain(const vault::Vault& vault, const fs::path& folder) {
   constexpr std::uint64_t quickly_read = 32 << 20;
   if (size_of_log(folder) > quickly_read) {
-    return {Level::info, "log's chain", "not checked here, because the log is long", "run 'standin audit verify'"};
+    return {Level::info, "log's chain", "not checked here, because the log is long",
+            "run 'standin audit verify'"};
   }
   try {
     const auto verification = broker::verify_audit(folder, vault.derive_key("audit"));
     const std::string count = std::to_string(verification.records) + " records";
     if (verification.intact()) return {Level::ok, "log's chain", count + ", as they were written", {}};
-    return {Level::fail, "log's chain", count + ", and not as they were written", "see 'standin audit verify'"};
+    return {Level::fail, "log's chain", count + ", and not as they were written",
+            "see 'standin audit verify'"};
   } catch (const broker::Error& error) {
     return failed("log's chain", error);
   }

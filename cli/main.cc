@@ -9,6 +9,7 @@
 #include "cli/arguments.h"
 #include "cli/audit_commands.h"
 #include "cli/completion.h"
+#include "cli/demo_child.h"
 #include "cli/demo_command.h"
 #include "cli/doctor.h"
 #include "cli/error.h"
@@ -33,17 +34,20 @@ struct Command {
   int (*act)(Words words, Output& out);
 };
 
+int demo(Words words, Output& out);
 int help_command(Words words, Output& out);
 int completion_command(Words words, Output& out);
 
 constexpr Command commands[] = {
     {"init", "Make the vault", [](Words words, Output& out) { return init_command(parse_init(words), out); }},
-    {"add", "Store a credential", [](Words words, Output& out) { return add_command(parse_add(words), out); }},
+    {"add", "Store a credential",
+     [](Words words, Output& out) { return add_command(parse_add(words), out); }},
     {"edit", "Change what a credential may be used for",
      [](Words words, Output& out) { return edit_command(parse_edit(words), out); }},
     {"rotate", "Put a new secret into a credential",
      [](Words words, Output& out) { return rotate_command(parse_rotate(words), out); }},
-    {"list", "List the credentials", [](Words words, Output& out) { return list_command(parse_list(words), out); }},
+    {"list", "List the credentials",
+     [](Words words, Output& out) { return list_command(parse_list(words), out); }},
     {"show", "Show a credential, without its secret",
      [](Words words, Output& out) { return show_command(parse_show(words), out); }},
     {"rename", "Give a credential another name",
@@ -59,21 +63,28 @@ constexpr Command commands[] = {
     {"doctor", "Check that all is in order, and say what to do",
      [](Words words, Output& out) { return doctor_command(parse_doctor(words), out); }},
     {"demo", "Show the whole way, with a throw-away vault",
-     [](Words words, Output&) { return parse_demo(words), demo_command(); }},
+     [](Words words, Output& out) { return demo(words, out); }},
     {"completion", "Print the completion script of a shell", completion_command},
-    {"version", "Print the version", [](Words words, Output& out) { return version_command(parse_version(words), out); }},
+    {"version", "Print the version",
+     [](Words words, Output& out) { return version_command(parse_version(words), out); }},
     {"help", "Show the commands, or one command's help", help_command},
 };
 
 std::string overview() {
-  std::string text = "Usage: standin COMMAND [ARGUMENT]...\n\n"
-                     "Runs programs with stand-ins where their secrets would be.\n\n";
+  std::string text =
+      "Usage: standin COMMAND [ARGUMENT]...\n\n"
+      "Runs programs with stand-ins where their secrets would be.\n\n";
   for (const Command& command : commands) {
-    text.append("  ").append(command.name).append(12 - command.name.size(), ' ').append(command.summary).append("\n");
+    text.append("  ")
+        .append(command.name)
+        .append(12 - command.name.size(), ' ')
+        .append(command.summary)
+        .append("\n");
   }
-  return text + "\nExample:\n  standin init && standin add github\n"
-                "  standin run -- npx -y @modelcontextprotocol/server-github\n\n"
-                "'standin COMMAND --help' tells more of one, and 'man standin' of all.\n";
+  return text +
+         "\nExample:\n  standin init && standin add github\n"
+         "  standin run -- npx -y @modelcontextprotocol/server-github\n\n"
+         "'standin COMMAND --help' tells more of one, and 'man standin' of all.\n";
 }
 
 const Command& find_command(const std::string& name) {
@@ -82,7 +93,15 @@ const Command& find_command(const std::string& name) {
   std::vector<std::string> names;
   for (const Command& command : commands) names.emplace_back(command.name);
   const std::string near = did_you_mean(name, names);
-  throw Error(Error::Kind::usage, "no command named " + in_quotes(name), near.empty() ? "see 'standin help'" : near);
+  throw Error(Error::Kind::usage, "no command named " + in_quotes(name),
+              near.empty() ? "see 'standin help'" : near);
+}
+
+/// `standin demo child ORIGIN...` is the demonstration's own client, and nobody else's business.
+int demo(Words words, Output& out) {
+  if (words.size() > 1 && words.front() == "child") return demo_child(words.subspan(1));
+  parse_demo(words);
+  return demo_command(out);
 }
 
 int help_command(Words words, Output& out) {
@@ -162,13 +181,13 @@ int start(std::span<char*> given) {
   }
   const std::vector<std::string> words(given.begin() + 2, given.end());
   const std::string name = command_name(given[1]);
-  // run looks after its descriptors and signals itself: its child gets them as they are.
+  // run looks after its descriptors, signals and limits itself: its child gets them as they are.
   if (name != "run") {
     occupy_standard_descriptors();
     ::signal(SIGPIPE, SIG_IGN);
     ::signal(SIGXFSZ, SIG_IGN);  // a full quota is an error that is told, not an end
+    protect_process();
   }
-  protect_process();
   Output out(STDOUT_FILENO);
   return act(find_command(name), words, out);
 }

@@ -17,9 +17,8 @@ namespace {
 
 using vault::Vault;
 
-/// The key that the environment names, if any. STANDIN_KEY is taken out even where the file goes first.
-std::optional<vault::Unlock> unlock_of_environment(const Places& places) {
-  auto value = take_secret_variable("STANDIN_KEY");
+/// The key that the environment names, if any: the file goes first.
+std::optional<vault::Unlock> unlock_of_environment(const Places& places, std::optional<vault::Secret> value) {
   const char* file = std::getenv("STANDIN_KEY_FILE");  // NOLINT(concurrency-mt-unsafe): one thread
   if (file != nullptr && *file != '\0') return vault::KeyFile{places.key};
   if (value) return vault::KeyValue{std::move(*value)};
@@ -29,7 +28,8 @@ std::optional<vault::Unlock> unlock_of_environment(const Places& places) {
 vault::Unlock ask_passphrase(const Places& places) {
   if (!is_terminal(STDIN_FILENO)) {
     throw vault::Error(vault::Error::Kind::locked_out,
-                       "the vault " + in_quotes(places.vault.native()) + " opens with a passphrase, and there is no terminal to ask on",
+                       "the vault " + in_quotes(places.vault.native()) +
+                           " opens with a passphrase, and there is no terminal to ask on",
                        "set STANDIN_KEY_FILE or STANDIN_KEY, or make the vault with '--key keyfile'");
   }
   return vault::Passphrase{ask_hidden("passphrase of the vault: ")};
@@ -68,19 +68,22 @@ struct NewKey {
 };
 
 NewKey new_key(const Places& places, InitArguments::Key key) {
-  auto given = unlock_of_environment(places);
+  auto given = unlock_of_environment(places, take_secret_variable("STANDIN_KEY"));
   if (key == InitArguments::Key::passphrase) return {new_passphrase(), "a passphrase"};
-  if (given && std::holds_alternative<vault::KeyValue>(*given)) return {std::move(*given), "the value of STANDIN_KEY"};
+  if (given && std::holds_alternative<vault::KeyValue>(*given))
+    return {std::move(*given), "the value of STANDIN_KEY"};
   const bool is_there = given && ::access(places.key.c_str(), F_OK) == 0;
   return {is_there ? key_of_existing_file(places) : vault::KeyFile{places.key}, places.key.native()};
 }
 
 }  // namespace
 
-Vault open_vault(const Places& places) {
-  if (const auto unlock = unlock_of_environment(places)) return Vault::open(places.vault, *unlock);
+Vault open_vault(const Places& places, std::optional<vault::Secret> key) {
+  if (const auto unlock = unlock_of_environment(places, std::move(key))) return Vault::open(places.vault, *unlock);
   const auto slots = Vault::slots(places.vault);
-  const auto has = [&](vault::SlotKind kind) { return std::find(slots.begin(), slots.end(), kind) != slots.end(); };
+  const auto has = [&](vault::SlotKind kind) {
+    return std::find(slots.begin(), slots.end(), kind) != slots.end();
+  };
   const bool asks = has(vault::SlotKind::passphrase) &&
                     (!has(vault::SlotKind::key_file) || ::access(places.key.c_str(), F_OK) != 0);
   return Vault::open(places.vault, asks ? ask_passphrase(places) : vault::KeyFile{places.key});
@@ -89,7 +92,8 @@ Vault open_vault(const Places& places) {
 CreatedVault create_vault(const Places& places, InitArguments::Key key) {
   // Asked before anything else is: nobody should think up a passphrase for nothing.
   if (::access(places.vault.c_str(), F_OK) == 0) {
-    throw vault::Error(vault::Error::Kind::exists, "there is a vault already at " + in_quotes(places.vault.native()),
+    throw vault::Error(vault::Error::Kind::exists,
+                       "there is a vault already at " + in_quotes(places.vault.native()),
                        "see what is in it with 'standin list'");
   }
   const NewKey made = new_key(places, key);

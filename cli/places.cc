@@ -38,9 +38,10 @@ fs::path home_folder() {
   passwd* found = nullptr;
   ::getpwuid_r(::getuid(), &entry, buffer.data(), buffer.size(), &found);
   if (found != nullptr && found->pw_dir != nullptr && *found->pw_dir == '/') return found->pw_dir;
-  throw Error(Error::Kind::environment,
-              "no home folder: HOME is not set, and user " + std::to_string(::getuid()) + " has none in passwd",
-              "set STANDIN_HOME to a folder for the vault");
+  throw Error(
+      Error::Kind::environment,
+      "no home folder: HOME is not set, and user " + std::to_string(::getuid()) + " has none in passwd",
+      "set STANDIN_HOME to a folder for the vault");
 }
 
 fs::path xdg_or_home(const char* name, const char* below_home) {
@@ -55,17 +56,20 @@ bool is_ours(const fs::path& folder) {
 
 /// $XDG_RUNTIME_DIR is stale or another user's under sudo, su and in containers: then as if it were not set.
 fs::path runtime_folder() {
-  if (const auto folder = xdg_folder("XDG_RUNTIME_DIR"); folder && is_ours(*folder)) return *folder / "standin";
+  if (const auto folder = xdg_folder("XDG_RUNTIME_DIR"); folder && is_ours(*folder))
+    return *folder / "standin";
   return xdg_folder("TMPDIR").value_or("/tmp") / ("standin-" + std::to_string(::geteuid()));
 }
 
 Error folder_error(const fs::path& folder, const std::string& why, std::string hint = {}) {
-  return {Error::Kind::environment, "cannot use the folder " + in_quotes(folder.native()) + ": " + why, std::move(hint)};
+  return {Error::Kind::environment, "cannot use the folder " + in_quotes(folder.native()) + ": " + why,
+          std::move(hint)};
 }
 
 void check_private(const fs::path& folder) {
   struct stat status {};
-  if (::lstat(folder.c_str(), &status) != 0) throw folder_error(folder, std::generic_category().message(errno));
+  if (::lstat(folder.c_str(), &status) != 0)
+    throw folder_error(folder, std::generic_category().message(errno));
   if (!S_ISDIR(status.st_mode)) throw folder_error(folder, "it is not a folder");
   if (status.st_uid != ::geteuid()) {
     throw folder_error(folder, "it belongs to user " + std::to_string(status.st_uid),
@@ -84,7 +88,8 @@ Places Places::find() {
     const fs::path root = fs::absolute(*home);
     places = {root / "data/vault", root / "config/key", root / "audit", root / "run"};
   } else {
-    places = {xdg_or_home("XDG_DATA_HOME", ".local/share") / "vault", xdg_or_home("XDG_CONFIG_HOME", ".config") / "key",
+    places = {xdg_or_home("XDG_DATA_HOME", ".local/share") / "vault",
+              xdg_or_home("XDG_CONFIG_HOME", ".config") / "key",
               xdg_or_home("XDG_STATE_HOME", ".local/state") / "audit", runtime_folder()};
   }
   if (const auto audit = variable("STANDIN_AUDIT_DIR")) places.audit = fs::absolute(*audit);

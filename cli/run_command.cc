@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdlib>
 #include <optional>
 #include <string_view>
@@ -18,6 +19,7 @@
 #include "cli/open_vault.h"
 #include "cli/places.h"
 #include "cli/run_folder.h"
+#include "cli/secret_source.h"
 #include "proxy/proxy.h"
 
 namespace standin::cli {

@@ -14,10 +14,10 @@ struct RunArguments {
   std::vector<std::string> with;                               // --with NAME
   Everything all = Everything::no;                             // --all
   std::vector<std::pair<std::string, std::string>> variables;  // --env VAR=NAME
-  std::string capture = "auto";                                // auto, env; kernel is refused until it is built
-  std::string egress = "guarded";                              // guarded, locked, open
-  std::vector<std::string> allow_net;                          // --allow-net CIDR|HOST
-  std::vector<std::string> command;                            // exactly as given; never empty
+  std::string capture = "auto";        // auto, env; kernel is refused until it is built
+  std::string egress = "guarded";      // guarded, locked, open
+  std::vector<std::string> allow_net;  // --allow-net CIDR|HOST
+  std::vector<std::string> command;    // exactly as given; never empty
 };
 
 /// Runs it; returns run's exit status (cli/exit_status.h). Writes nothing to stdout.

@@ -74,15 +74,17 @@ Credential new_credential(const ScopeArguments& arguments) {
   credential.name = arguments.name;
   apply(credential, arguments);
   if (credential.origins.empty()) {
-    throw Error(Error::Kind::usage, in_quotes(arguments.name) + " is no provider's name, and so needs an --origin",
-                "as in 'standin add " + printable(arguments.name, 80) + " --origin api.example.com --env API_TOKEN'");
+    throw Error(
+        Error::Kind::usage, in_quotes(arguments.name) + " is no provider's name, and so needs an --origin",
+        "as in 'standin add " + printable(arguments.name, 80) + " --origin api.example.com --env API_TOKEN'");
   }
   return credential;
 }
 
 Credential changed_credential(const Credential& credential, const ScopeArguments& arguments) {
   Credential changed = credential;
-  if (arguments.provider) changed = broker::from_provider(credential.name, known_provider(*arguments.provider));
+  if (arguments.provider)
+    changed = broker::from_provider(credential.name, known_provider(*arguments.provider));
   if (arguments.no_provider) {
     changed.provider.clear();
     changed.shape = {};

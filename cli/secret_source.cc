@@ -23,7 +23,8 @@ namespace {
 constexpr std::size_t max_size = vault::Vault::max_secret_bytes;
 
 Error cannot_read(const std::string& where, int reason) {
-  return {Error::Kind::input, "cannot read the secret from " + where + ": " + std::generic_category().message(reason)};
+  return {Error::Kind::input,
+          "cannot read the secret from " + where + ": " + std::generic_category().message(reason)};
 }
 
 class Descriptor {
@@ -53,7 +54,8 @@ vault::Secret read_all(int descriptor, const std::string& where) {
       if (n < 0 && errno != EINTR) throw cannot_read(where, errno);
     }
   });
-  return buffer.reveal([&](std::span<const std::byte> bytes) { return vault::Secret::copy_of(bytes.first(size)); });
+  return buffer.reveal(
+      [&](std::span<const std::byte> bytes) { return vault::Secret::copy_of(bytes.first(size)); });
 }
 
 vault::Secret without_line_end(vault::Secret secret) {
@@ -71,7 +73,8 @@ vault::Secret without_line_end(vault::Secret secret) {
 vault::Secret checked(vault::Secret secret, const std::string& where) {
   secret = without_line_end(std::move(secret));
   if (secret.empty()) throw Error(Error::Kind::input, "the secret from " + where + " is empty");
-  if (secret.size() > max_size) throw Error(Error::Kind::input, "the secret from " + where + " is larger than 1 MiB");
+  if (secret.size() > max_size)
+    throw Error(Error::Kind::input, "the secret from " + where + " is larger than 1 MiB");
   return secret;
 }
 
@@ -113,10 +116,12 @@ int wait_for(pid_t child) {
 
 void check_ended_well(int status) {
   if (WIFSIGNALED(status)) {
-    throw Error(Error::Kind::input, "the command of --from was ended by signal " + std::to_string(WTERMSIG(status)));
+    throw Error(Error::Kind::input,
+                "the command of --from was ended by signal " + std::to_string(WTERMSIG(status)));
   }
   if (WEXITSTATUS(status) != 0) {
-    throw Error(Error::Kind::input, "the command of --from ended with status " + std::to_string(WEXITSTATUS(status)));
+    throw Error(Error::Kind::input,
+                "the command of --from ended with status " + std::to_string(WEXITSTATUS(status)));
   }
 }
 
@@ -182,12 +187,18 @@ vault::Secret read_secret_file(const std::string& path) {
 }
 
 std::optional<vault::Secret> take_secret_variable(const char* name) {
-  char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): one thread
-  if (value == nullptr || *value == '\0') return std::nullopt;
-  const std::size_t size = ::strlen(value);
-  auto secret = vault::Secret::copy_of(std::as_bytes(std::span(value, size)));
-  ::explicit_bzero(value, size);
-  ::unsetenv(name);  // NOLINT(concurrency-mt-unsafe)
+  const std::string_view wanted(name);
+  std::optional<vault::Secret> secret;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    if (!text.starts_with(wanted) || text.substr(wanted.size(), 1) != "=") continue;
+    const std::span value(*entry + wanted.size() + 1, text.size() - wanted.size() - 1);
+    // The first one counts, as for getenv(); a second one is wiped all the same.
+    if (!secret) secret = vault::Secret::copy_of(std::as_bytes(value));
+    ::explicit_bzero(value.data(), value.size());
+  }
+  if (secret) ::unsetenv(name);  // NOLINT(concurrency-mt-unsafe): one thread
+  if (secret && secret->empty()) return std::nullopt;
   return secret;
 }
 

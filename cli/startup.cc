@@ -25,7 +25,8 @@ void occupy_standard_descriptors() {
 void protect_process() {
   const rlimit none{0, 0};
   if (::setrlimit(RLIMIT_CORE, &none) != 0 || ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
-    throw Error(Error::Kind::environment, "cannot turn off core dumps: " + std::generic_category().message(errno));
+    throw Error(Error::Kind::environment,
+                "cannot turn off core dumps: " + std::generic_category().message(errno));
   }
 }
 

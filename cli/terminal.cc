@@ -22,7 +22,8 @@ constexpr std::array ending_signals{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
 volatile sig_atomic_t caught_signal = 0;
 
 void say(std::string_view text) {
-  if (::write(STDERR_FILENO, text.data(), text.size()) < 0) return;  // nobody to ask: the answer can still come
+  if (::write(STDERR_FILENO, text.data(), text.size()) < 0)
+    return;  // nobody to ask: the answer can still come
 }
 
 /// Echo off and no line buffer, until it goes out of scope. Without the line buffer, because the kernel's
@@ -42,11 +43,14 @@ class SilentTerminal {
   SilentTerminal(const SilentTerminal&) = delete;
   SilentTerminal& operator=(const SilentTerminal&) = delete;
 
-  [[nodiscard]] bool is(char c, std::size_t which) const { return static_cast<cc_t>(c) == before_.c_cc[which]; }
+  [[nodiscard]] bool is(char c, std::size_t which) const {
+    return static_cast<cc_t>(c) == before_.c_cc[which];
+  }
 
  private:
   [[noreturn]] static void fail() {
-    throw Error(Error::Kind::input, "cannot turn off the terminal's echo: " + std::generic_category().message(errno));
+    throw Error(Error::Kind::input,
+                "cannot turn off the terminal's echo: " + std::generic_category().message(errno));
   }
   termios before_{};
 };
@@ -68,7 +72,8 @@ class HeldSignals {
     }
   }
   ~HeldSignals() {
-    for (std::size_t i = 0; i < ending_signals.size(); ++i) ::sigaction(ending_signals[i], &before_[i], nullptr);
+    for (std::size_t i = 0; i < ending_signals.size(); ++i)
+      ::sigaction(ending_signals[i], &before_[i], nullptr);
     ::pthread_sigmask(SIG_SETMASK, &waiting_, nullptr);
   }
   HeldSignals(const HeldSignals&) = delete;
@@ -107,7 +112,8 @@ class Answer {
   void erase_all() { size_ = 0; }
   [[nodiscard]] bool empty() const { return size_ == 0; }
   [[nodiscard]] vault::Secret finished() const {
-    return text_.reveal([&](std::span<const std::byte> bytes) { return vault::Secret::copy_of(bytes.first(size_)); });
+    return text_.reveal(
+        [&](std::span<const std::byte> bytes) { return vault::Secret::copy_of(bytes.first(size_)); });
   }
 
  private:
@@ -125,7 +131,8 @@ Asked read_answer(std::string_view prompt, Answer& answer) {
     char c = 0;
     const ssize_t n = ::read(STDIN_FILENO, &c, 1);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw Error(Error::Kind::input, "cannot read the terminal: " + std::generic_category().message(errno));
+    if (n < 0)
+      throw Error(Error::Kind::input, "cannot read the terminal: " + std::generic_category().message(errno));
     if (n == 0 || terminal.is(c, VEOF)) {
       if (answer.empty()) throw Error(Error::Kind::input, "no answer was given");
       return Asked::answered;
@@ -152,7 +159,8 @@ bool is_terminal(int descriptor) noexcept { return ::isatty(descriptor) == 1; }
 
 std::optional<std::size_t> terminal_width(int descriptor) noexcept {
   winsize size{};
-  if (!is_terminal(descriptor) || ::ioctl(descriptor, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return std::nullopt;
+  if (!is_terminal(descriptor) || ::ioctl(descriptor, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+    return std::nullopt;
   return size.ws_col;
 }
 

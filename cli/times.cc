@@ -92,7 +92,8 @@ Time parse_since(std::string_view text, Time now) {
   }
   if (const auto time = parse_rfc3339(text)) return *time;
   if (const auto day = parse_utc(text, "%Y-%m-%d"); day && day->second.empty()) return day->first;
-  throw Error(Error::Kind::usage, "--since takes 30m, 1h, 2d or a time as 2025-06-01T12:00:00Z, not " + in_quotes(text));
+  throw Error(Error::Kind::usage,
+              "--since takes 30m, 1h, 2d or a time as 2025-06-01T12:00:00Z, not " + in_quotes(text));
 }
 
 std::string age(Time then, Time now) {

@@ -18,7 +18,8 @@ using vault::Vault;
 
 void refuse_taken(const Vault& vault, const std::string& name, const std::string& hint) {
   if (!vault.find(name)) return;
-  throw vault::Error(vault::Error::Kind::exists, "there is a credential named " + in_quotes(name) + " already", hint);
+  throw vault::Error(vault::Error::Kind::exists,
+                     "there is a credential named " + in_quotes(name) + " already", hint);
 }
 
 bool will_prompt(const SecretSource& source) {
@@ -70,13 +71,15 @@ int add_command(const ScopeArguments& arguments, Output& out) {
   broker::Credential credential = new_credential(arguments);
   const Places places = Places::find();
   Vault vault = open_vault(places);
-  refuse_taken(vault, arguments.name, "put a new secret into it with 'standin rotate " + arguments.name + "'");
+  refuse_taken(vault, arguments.name,
+               "put a new secret into it with 'standin rotate " + arguments.name + "'");
   if (will_prompt(arguments.source)) advise(credential);
   const auto secret = read_secret(arguments.source, "secret of " + arguments.name + ": ");
   look_at_secret(credential, secret);
-  make_recorded(vault, places,
-                {.event = "credential_added", .command = "standin add", .credential = arguments.name, .reason = {}},
-                [&] { vault.add(arguments.name, credential.to_scope(), secret); });
+  make_recorded(
+      vault, places,
+      {.event = "credential_added", .command = "standin add", .credential = arguments.name, .reason = {}},
+      [&] { vault.add(arguments.name, credential.to_scope(), secret); });
   out.line("added " + arguments.name);
   print_scope(credential, out);
   return exit_ok;
@@ -92,9 +95,10 @@ int edit_command(const ScopeArguments& arguments, Output& out) {
   const auto entry = existing_entry(vault, arguments.name);
   auto credential = changed_credential(broker::Credential::from_scope(entry.name, entry.scope), arguments);
   if (arguments.provider) look_at_secret(credential, vault.secret(entry.name));
-  make_recorded(vault, places,
-                {.event = "credential_changed", .command = "standin edit", .credential = entry.name, .reason = kinds},
-                [&] { vault.replace_scope(entry.name, credential.to_scope()); });
+  make_recorded(
+      vault, places,
+      {.event = "credential_changed", .command = "standin edit", .credential = entry.name, .reason = kinds},
+      [&] { vault.replace_scope(entry.name, credential.to_scope()); });
   out.line("changed " + entry.name);
   print_scope(credential, out);
   return exit_ok;
@@ -109,9 +113,10 @@ int rotate_command(const RotateArguments& arguments, Output& out) {
   const auto secret = read_secret(arguments.source, "new secret of " + entry.name + ": ");
   if (secret == vault.secret(entry.name)) print_warning("the new secret is the old one");
   look_at_secret(credential, secret);
-  make_recorded(vault, places,
-                {.event = "credential_rotated", .command = "standin rotate", .credential = entry.name, .reason = {}},
-                [&] { vault.replace_secret(entry.name, credential.to_scope(), secret); });
+  make_recorded(
+      vault, places,
+      {.event = "credential_rotated", .command = "standin rotate", .credential = entry.name, .reason = {}},
+      [&] { vault.replace_secret(entry.name, credential.to_scope(), secret); });
   out.line("rotated " + entry.name);
   return exit_ok;
 }
@@ -137,9 +142,10 @@ int remove_command(const NameArguments& arguments, Output& out) {
   const Places places = Places::find();
   Vault vault = open_vault(places);
   const auto entry = existing_entry(vault, arguments.name);
-  make_recorded(vault, places,
-                {.event = "credential_removed", .command = "standin remove", .credential = entry.name, .reason = {}},
-                [&] { vault.remove(entry.name); });
+  make_recorded(
+      vault, places,
+      {.event = "credential_removed", .command = "standin remove", .credential = entry.name, .reason = {}},
+      [&] { vault.remove(entry.name); });
   out.line("removed " + entry.name);
   return exit_ok;
 }

@@ -4,6 +4,7 @@
 
 #include <openssl/evp.h>
 
+#include "proxy/authority.h"
 #include "proxy/error.h"
 #include "proxy/message.h"
 
@@ -129,9 +130,7 @@ bool NoProxy::covers(const Origin& origin) const noexcept {
     if (const auto* network = std::get_if<IpNetwork>(&entry.where))
       return address && network->contains(*address);
     const std::string& name = std::get<std::string>(entry.where);
-    if (origin.host == name) return entry.itself;
-    return origin.host.size() > name.size() && origin.host.ends_with(name) &&
-           origin.host[origin.host.size() - name.size() - 1] == '.';
+    return origin.host == name ? entry.itself : is_subdomain(origin.host, name);
   });
 }
 

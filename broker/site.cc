@@ -1,0 +1,100 @@
+// The places in a request where a stand-in may be swapped, as flags and the catalogue write them.
+
+#include <algorithm>
+#include <array>
+
+#include "broker/credential.h"
+#include "proxy/message.h"
+#include "proxy/quoted.h"
+
+namespace standin::broker {
+namespace {
+
+using proxy::quoted;
+
+constexpr std::size_t longest_name = 128;
+constexpr std::size_t longest_site = 256;
+
+[[noreturn]] void refuse(const std::string& message, std::string hint = {}) {
+  throw Error(Error::Kind::bad_scope, message, std::move(hint));
+}
+
+constexpr bool is_alnum(char c) noexcept {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+bool is_token(std::string_view text) noexcept {  // RFC 9110 5.6.2
+  constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
+  return !text.empty() &&
+         std::ranges::all_of(text, [&](char c) { return is_alnum(c) || marks.find(c) != marks.npos; });
+}
+
+/// A secret in one of these would break the message's framing, or be read by every hop.
+bool is_framing_field(std::string_view name) noexcept {
+  constexpr std::array<std::string_view, 13> fields = {"Host",
+                                                       "Content-Length",
+                                                       "Transfer-Encoding",
+                                                       "Connection",
+                                                       "Keep-Alive",
+                                                       "TE",
+                                                       "Trailer",
+                                                       "Upgrade",
+                                                       "Expect",
+                                                       "Proxy-Authorization",
+                                                       "Proxy-Connection",
+                                                       "Via",
+                                                       "Accept-Encoding"};
+  return std::ranges::any_of(fields, [&](std::string_view field) { return proxy::same_name(field, name); });
+}
+
+constexpr const char* site_hint =
+    "a site is authentication, header:NAME, basic, basic-form, query:NAME or path";
+
+Site named_site(Site::Kind kind, std::string_view text, std::string_view name) {
+  if (name.size() > longest_name || !is_token(name))
+    refuse("site " + quoted(text) + " does not have the name of a field or parameter after the colon",
+           site_hint);
+  if (kind == Site::Kind::header && is_framing_field(name))
+    refuse("site " + quoted(text) +
+           " is a field that frames or routes the message, which can't carry a secret");
+  return {.kind = kind, .name = std::string(name)};
+}
+
+}  // namespace
+
+Site Site::parse(std::string_view text) {
+  if (text == "authentication") return {};
+  if (text == "basic") return {.kind = Kind::basic, .name = {}};
+  if (text == "basic-form") return {.kind = Kind::basic_form, .name = {}};
+  if (text == "path") return {.kind = Kind::path, .name = {}};
+
+  const auto colon = text.find(':');
+  const std::string_view kind = text.substr(0, colon);
+  const std::string_view name =
+      colon == text.npos || text.size() > longest_site ? "" : text.substr(colon + 1);
+  if (kind == "header") return named_site(Kind::header, text, name);
+  if (kind == "query") return named_site(Kind::query, text, name);
+  if (kind == "form" || kind == "json")
+    refuse("site " + quoted(text) + " is in the body, which is not supported yet", site_hint);
+  refuse("site " + quoted(text) + " is of no known kind", site_hint);
+}
+
+std::string Site::to_string() const {
+  switch (kind) {
+    case Kind::authentication_fields:
+      return "authentication";
+    case Kind::header:
+      return "header:" + name;
+    case Kind::basic:
+      return "basic";
+    case Kind::basic_form:
+      return "basic-form";
+    case Kind::query:
+      return "query:" + name;
+    case Kind::path:
+      return "path";
+  }
+  return {};
+}
+
+}  // namespace standin::broker
