@@ -108,8 +108,10 @@ def with_standin(arguments):
     environment = {k: v for k, v in os.environ.items() if not k.upper().endswith("_PROXY")}
     environment |= {"STANDIN_HOME": f"{arguments.folder}/home", "SSL_CERT_FILE": f"{arguments.folder}/ca.pem"}
     add = [standin, "add", "bench", "--origin", f"localhost:{arguments.port}", "--env", "BENCH_TOKEN"]
-    subprocess.run([standin, "init"], env=environment, check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(add, env=environment, input=SECRET, text=True, check=True, stdout=subprocess.DEVNULL)
+    for command in ([standin, "init"], add):
+        done = subprocess.run(command, env=environment, input=SECRET, text=True, capture_output=True, check=False)
+        if done.returncode != 0:
+            sys.exit(f"bench: error: {' '.join(command)}: {done.stderr}")
     inside = [sys.executable, __file__, "--inside", arguments.folder, "--port", arguments.port]
     inside += ["--build", arguments.build, "--seconds", str(arguments.seconds), "--pairs", str(arguments.pairs)]
     subprocess.run([standin, "run", "--with", "bench", "--", *inside], env=environment, check=True)
