@@ -16,14 +16,14 @@ ROOMS = {  # room: the rooms it may include
     "cli": {"cli", "broker", "proxy", "vault"},
 }
 LIBRARIES = {  # the first part of an include path: the rooms that may know it
-    "sodium": {"vault", "broker"},
-    "sodium.h": {"vault", "broker"},
+    "sodium": {"vault", "broker", "cli"},
+    "sodium.h": {"vault", "broker", "cli"},
     "openssl": {"proxy"},
     "boost": {"proxy", "cli"},
     "nghttp2": {"proxy"},
     "idn2.h": {"proxy"},
     "libpsl.h": {"broker"},
-    "nlohmann": {"broker", "cli"},
+    "nlohmann": {"proxy", "broker", "cli"},  # never vault: no JSON parser sees a secret
     "CLI": {"cli"},
 }
 # Seconds to compile each: what other rooms include must not bring them along.
@@ -130,7 +130,7 @@ BROKEN = [  # (rule, a tree that breaks it)
     (check_arrows, {"tests/proxy/a_test.cc": '#include "broker/broker.h"\n'}),
     (check_link_lines, {"vault/CMakeLists.txt": "target_link_libraries(standin_vault PUBLIC standin_proxy)"}),
     (check_libraries, {"vault/a.cc": "#include <openssl/evp.h>\n"}),
-    (check_libraries, {"proxy/a.cc": "#include <nlohmann/json.hpp>\n"}),
+    (check_libraries, {"vault/a.cc": "#include <nlohmann/json.hpp>\n"}),
     (check_libraries, {"broker/a.cc": "#include <boost/asio.hpp>\n"}),
     (check_front_doors, {"proxy/proxy.h": "#include <boost/asio.hpp>\n"}),
     (

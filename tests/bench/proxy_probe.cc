@@ -1,4 +1,5 @@
-// The proxy alone, with an interceptor of ten lines: for measuring the engine without vault, policy and audit.
+// The proxy alone, with an interceptor of ten lines: for measuring the engine without vault, policy and
+// audit.
 //   PROBE_STANDIN=ph PROBE_SECRET=real PROBE_ROOTS=ca.pem PROBE_CA_OUT=authority.pem proxy_probe ORIGIN...
 // Prints the proxy's URL and serves until its standard input ends.
 #include <cstdio>
@@ -37,7 +38,8 @@ class Swap final : public Interceptor {
     return Pass{};
   }
   std::optional<Refusal> on_tunnel(const Origin&) override { return std::nullopt; }
-  void on_refused(const Origin*, std::string_view, std::string_view, const Refusal& refusal) noexcept override {
+  void on_refused(const Origin*, std::string_view, std::string_view,
+                  const Refusal& refusal) noexcept override {
     std::fprintf(stderr, "%u %s: %s\n", refusal.status, refusal.code.c_str(), refusal.message.c_str());
   }
 

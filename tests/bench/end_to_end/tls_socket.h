@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <openssl/ssl.h>
+
+namespace standin::bench {
+
+/// How a step on a non-blocking socket ended. `again`: epoll will tell.
+enum class Step : std::uint8_t { done, again, closed, failed };
+
+using Context = std::shared_ptr<SSL_CTX>;
+
+/// A non-blocking TCP socket that TLS may be started on, registered edge-triggered for both directions
+/// once, so that the generator costs as few system calls as it can.
+class TlsSocket {
+ public:
+  TlsSocket(int epoll, int owned_socket, void* tag);
+  ~TlsSocket();
+  TlsSocket(const TlsSocket&) = delete;
+  TlsSocket& operator=(const TlsSocket&) = delete;
+
+  /// Begins to connect to 127.0.0.1.
+  static int connecting(std::uint16_t port);
+
+  Step connected() const;  // done once the connection stands
+  void start_server(SSL_CTX* context);
+  void start_client(SSL_CTX* context, const std::string& host);
+  Step handshake();
+  /// Appends what there is, plain or TLS. `again` once nothing is left to read.
+  Step read(std::string& into);
+  /// Writes `bytes` from `offset` on and moves it.
+  Step write(std::string_view bytes, std::size_t& offset);
+  void close_notify() { SSL_shutdown(tls_); }
+  [[nodiscard]] bool has_tls() const noexcept { return tls_ != nullptr; }
+
+ private:
+  Step outcome(int result) const;
+  int socket_;
+  SSL* tls_ = nullptr;
+};
+
+Context server_context(const std::string& certificate_file, const std::string& key_file);
+Context client_context(const std::string& roots_file);
+
+/// Nanoseconds of a clock that only goes forward.
+std::uint64_t now();
+/// Nanoseconds of processor time of all threads of a process; 0 where it cannot be read.
+std::uint64_t processor_time(long pid);
+
+[[noreturn]] void die(const std::string& why);
+
+}  // namespace standin::bench
