@@ -72,6 +72,16 @@ bool prefix_covers(std::string_view prefix, const proxy::OriginPattern& bound) {
   return bound.is_wildcard() || std::string_view(bound.host()).starts_with(prefix);
 }
 
+/// This machine, by any of its names and networks. To axios all of them are one: "127.0.0.1" in the list
+/// covers "localhost", and "::1" covers both.
+bool is_this_machine(std::string_view host) {
+  if (const auto network = network_of(host)) {
+    return network->contains(proxy::IpAddress::v4(0x7f000001)) || network->contains(*proxy::IpAddress::parse("::1"));
+  }
+  const std::string name = normalised(host);
+  return name == "localhost" || name.ends_with(".localhost");
+}
+
 bool covers(std::string_view text, const proxy::OriginPattern& bound) {
   if (text == "<local>") return !bound.is_wildcard() && !bound.host().contains('.');
   const auto [host, port] = split(text);
@@ -81,8 +91,12 @@ bool covers(std::string_view text, const proxy::OriginPattern& bound) {
   if (begin == std::string_view::npos) return true;  // "*"
   const std::string_view name = host.substr(begin);
   const auto bound_address = proxy::IpAddress::parse(bound.host());
-  if (const auto network = network_of(name)) return bound_address && network->contains(*bound_address);
+  if (const auto network = network_of(name)) {
+    return (bound_address && network->contains(*bound_address)) ||
+           (is_this_machine(bound.host()) && is_this_machine(name));
+  }
   if (normalised(name) == bound.host()) return true;
+  if (is_this_machine(bound.host()) && is_this_machine(name)) return true;
   // "10." and "192.168.*" are ranges to some. Of a glob only its fixed ends count.
   if (name.ends_with('*') || (bound_address && name.ends_with('.'))) {
     return prefix_covers(lowered(name.substr(0, name.find('*'))), bound);
