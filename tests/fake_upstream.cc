@@ -31,7 +31,7 @@ int choose_alpn(SSL* ssl, const unsigned char** out, unsigned char* out_size, co
   auto* offer = static_cast<std::string*>(SSL_get_app_data(ssl));
   if (offer != nullptr) offer->assign(reinterpret_cast<const char*>(in), in_size);
   const auto& name = *static_cast<const std::string*>(wanted);
-  for (unsigned at = 0; at + 1 + in[at] <= in_size; at += 1U + in[at]) {
+  for (unsigned at = 0; at < in_size && at + 1 + in[at] <= in_size; at += 1U + in[at]) {
     if (std::string_view(reinterpret_cast<const char*>(in + at + 1), in[at]) != name) continue;
     *out = in + at + 1;
     *out_size = in[at];
