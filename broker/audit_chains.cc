@@ -1,7 +1,6 @@
 #include "broker/audit_chains.h"
 
 #include <algorithm>
-#include <charconv>
 
 namespace standin::broker::audit {
 

@@ -12,8 +12,9 @@ AuditVerification Chains::finish() {
   report_runs();
   report_references();
   report_shifts();
-  std::ranges::stable_sort(result_.findings, {},
-                           [](const AuditFinding& f) { return std::tie(f.file, f.line); });
+  std::ranges::sort(result_.findings, {}, [](const AuditFinding& f) {
+    return std::tie(f.file.native(), f.line, f.seq, f.kind, f.run);
+  });
   return std::move(result_);
 }
 

@@ -11,7 +11,6 @@ using Json = nlohmann::json;
 
 std::string* text_field(AuditEntry& entry, std::string_view name) {
   static constexpr std::pair<std::string_view, std::string AuditEntry::*> fields[] = {
-      {"time", &AuditEntry::time}, {"run", &AuditEntry::run},         {"event", &AuditEntry::event},
       {"user", &AuditEntry::user}, {"command", &AuditEntry::command}, {"credential", &AuditEntry::credential},
       {"site", &AuditEntry::site}, {"method", &AuditEntry::method},   {"origin", &AuditEntry::origin},
       {"path", &AuditEntry::path}, {"reason", &AuditEntry::reason},
@@ -59,7 +58,6 @@ class EntryReader final : public nlohmann::json_sax<Json> {
   bool leave() { return depth_-- > 0; }
 
   void set_number(std::uint64_t value) {
-    if (name_ == "seq") entry_.seq = value;
     if (name_ == "pid") entry_.pid = static_cast<std::int64_t>(value);
     if (name_ == "status") entry_.status = static_cast<unsigned>(value);
     if (name_ == "bytes") entry_.bytes = value;
@@ -79,7 +77,6 @@ void clear(AuditEntry& entry) {
         &entry.site, &entry.method, &entry.origin, &entry.path, &entry.reason}) {
     text->clear();
   }
-  entry.seq = 0;
   entry.pid = 0;
   entry.status.reset();
   for (auto* number : {&entry.bytes, &entry.request_bytes, &entry.duration_us, &entry.of}) number->reset();
@@ -88,11 +85,19 @@ void clear(AuditEntry& entry) {
 }  // namespace
 
 bool parse_entry(std::string_view piece, AuditEntry& entry) {
-  if (!parse_head(piece)) return false;
+  const auto frame = parse_frame(piece);
+  if (!frame) return false;
   clear(entry);
+  // What stands at fixed places was read; half of a line need not go through the parser.
+  std::string json = "{";
+  json.append(frame->middle.substr(frame->middle.empty() ? 0 : 1)).append("}");
   EntryReader reader(entry);
-  if (!Json::sax_parse(piece, &reader)) return false;
+  if (!Json::sax_parse(json.data(), json.data() + json.size(), &reader)) return false;
   entry.line.assign(piece);
+  entry.time.assign(frame->time);
+  entry.run.assign(frame->run);
+  entry.event.assign(frame->event);
+  entry.seq = frame->seq;
   return true;
 }
 

@@ -8,6 +8,7 @@ namespace standin::broker::audit {
 namespace {
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool is_event(char c) { return (c >= 'a' && c <= 'z') || c == '_'; }
 constexpr bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); }
 
 /// A place in a line that is read from the front.
@@ -29,6 +30,7 @@ class Front {
   std::string_view take_while(Belongs belongs) noexcept {
     return take(static_cast<std::size_t>(std::ranges::find_if_not(rest_, belongs) - rest_.begin()));
   }
+  [[nodiscard]] std::string_view rest() const noexcept { return rest_; }
 
  private:
   std::string_view rest_;
@@ -107,15 +109,16 @@ std::optional<Head> parse_head(std::string_view piece) noexcept {
   const auto seq = parse_number(front.take_while(is_digit));
   if (!seq || *seq == 0 || !front.skip(R"(,"event":")")) return std::nullopt;
   head.seq = *seq;
-  head.event = front.take_while([](char c) { return c != '"'; });
+  head.event = front.take_while(is_event);
   if (head.event.empty() || !front.skip("\"")) return std::nullopt;
+  head.length = piece.size() - front.rest().size();
   return head;
 }
 
 std::optional<Frame> parse_frame(std::string_view piece) noexcept {
   const auto head = parse_head(piece);
   if (!head) return std::nullopt;
-  Frame frame{*head, {}, {}, {}, {}, {}};
+  Frame frame{*head, {}, {}, {}, {}, {}, {}};
   Back back(piece);
   if (!back.skip(R"("})")) return std::nullopt;
   frame.mac = back.take(Mac::length);
@@ -124,6 +127,9 @@ std::optional<Frame> parse_frame(std::string_view piece) noexcept {
   if (!back.skip("\"")) return std::nullopt;
   frame.prev = back.take(Mac::length);
   if (!back.skip(R"(,"prev":")")) return std::nullopt;
+  if (back.rest().size() < head->length) return std::nullopt;
+  frame.middle = back.rest().substr(head->length);
+  if (!frame.middle.empty() && frame.middle.front() != ',') return std::nullopt;
   parse_link(back, frame);
   return frame;
 }

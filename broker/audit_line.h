@@ -50,6 +50,7 @@ struct Head {
   std::string_view run;
   std::uint64_t seq = 0;
   std::string_view event;
+  std::size_t length = 0;  // up to the quote behind the event
 };
 std::optional<Head> parse_head(std::string_view piece) noexcept;
 
@@ -61,6 +62,7 @@ struct Frame : Head {
   std::string_view prev;
   std::string_view mac;
   std::string_view signed_part;
+  std::string_view middle;  // the fields between head and tail, a comma in front of each
 };
 std::optional<Frame> parse_frame(std::string_view piece) noexcept;
 

@@ -48,7 +48,7 @@ Task<bool> read_request(Client& client, RequestParser& request, const Boundary& 
   boundary.interceptor.on_refused(origin, request.method, request.target, *refusal);
   // Where one message ends and the next begins is not known any more: nothing else can be read here.
   const std::string response = refusal_response(*refusal, Persistence::close, WithBody::yes);
-  if (co_await client.stream.write_all(response)) client.stream.finish_writing();
+  co_await client.stream.write_all(response);
   co_return false;
 }
 
@@ -71,16 +71,33 @@ std::optional<AbsoluteTarget> parse_absolute(std::string_view target) {
   return AbsoluteTarget{std::move(*origin), after.substr(end)};
 }
 
-/// Whether Host says `origin`: exactly once, unless HTTP/1.0 leaves it out (RFC 9112 3.2).
-bool host_agrees(const RequestParser& request, const Origin& origin) {
+enum class HostField : std::uint8_t { agrees, disagrees, malformed };
+
+/// What Host says of `origin`: exactly once, unless HTTP/1.0 leaves it out (RFC 9112 3.2).
+HostField compare_host(const RequestParser& request, const Origin& origin) {
   const Field* host = nullptr;
   for (const Field& field : request.fields) {
     if (!same_name(field.name, "host")) continue;
-    if (host) return false;
+    if (host) return HostField::malformed;
     host = &field;
   }
-  if (!host) return request.version < 11;
-  return host->value == origin.authority() || Origin::from_authority(origin.scheme, host->value) == origin;
+  if (!host) return request.version < 11 ? HostField::agrees : HostField::malformed;
+  if (host->value == origin.authority()) return HostField::agrees;
+  const auto named = Origin::from_authority(origin.scheme, host->value);
+  if (!named) return HostField::malformed;
+  return *named == origin ? HostField::agrees : HostField::disagrees;
+}
+
+/// Whether a request inside a connection to `origin` is one for it.
+std::optional<Refusal> check_target(const RequestParser& request, std::string_view target,
+                                    const std::optional<AbsoluteTarget>& absolute, const Origin& origin) {
+  if (request.method == "CONNECT" || (target != "*" && !target.starts_with('/')))
+    return bad_request("a target that is no path");
+  const HostField host = compare_host(request, absolute ? absolute->origin : origin);
+  if (host == HostField::malformed) return bad_request("no Host, or two, or one that is none");
+  if (absolute && host == HostField::disagrees) return bad_request("a Host that disagrees with its target");
+  if (host == HostField::disagrees || (absolute && absolute->origin != origin)) return misdirected(origin);
+  return std::nullopt;
 }
 
 /// A request whose origin is known: judged where that is bound, forwarded.
@@ -103,7 +120,7 @@ Task<Persistence> serve_request(Client& client, RequestParser& request, std::str
 
 /// Requests inside a connection to one bound origin, under TLS or (for a bound `http` origin) without.
 Task<void> serve_bound(Client& client, const Origin& origin, const Boundary& boundary) {
-  OriginPool& pool = boundary.upstream.pool(origin);
+  const PoolPointer pool = boundary.upstream.pool(origin);
   for (;;) {
     RequestParser request;
     if (!co_await read_request(client, request, boundary, &origin)) co_return;
@@ -112,22 +129,29 @@ Task<void> serve_bound(Client& client, const Origin& origin, const Boundary& bou
     if (absolute)
       target =
           absolute->rest.starts_with('/') ? std::string(absolute->rest) : "/" + std::string(absolute->rest);
-    std::optional<Refusal> refusal;
-    if (request.method == "CONNECT" || (target != "*" && !target.starts_with('/'))) {
-      refusal = bad_request("a target that is no path");
-    } else if ((absolute && absolute->origin != origin) || !host_agrees(request, origin)) {
-      refusal = misdirected(origin);
-    }
     Persistence persistence = Persistence::close;
-    if (refusal) {
+    if (const auto refusal = check_target(request, target, absolute, origin)) {
       boundary.interceptor.on_refused(&origin, request.method, request.target, *refusal);
       persistence = co_await send_refusal(client, request, *refusal);
     } else {
-      persistence = co_await serve_request(client, request, target, pool, Handling::intercept, boundary);
+      persistence = co_await serve_request(client, request, target, *pool, Handling::intercept, boundary);
     }
-    if (persistence == Persistence::close) break;
+    if (persistence == Persistence::close) co_return;
   }
-  client.stream.finish_writing();
+}
+
+/// The client broke off its handshake with us. Where it says why that is worth telling a person: nearly
+/// always it does not trust the run's authority.
+void report_client_tls(Client& client, const Origin& origin, Interceptor& interceptor) noexcept {
+  const unsigned long error = ERR_peek_error();
+  const char* reason = error ? ERR_reason_error_string(error) : nullptr;
+  if (reason && ERR_GET_REASON(error) != SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+    interceptor.on_refused(&origin, "CONNECT", origin.authority(),
+                           {502, "client_tls", std::string("the client broke off TLS: ") + reason,
+                            "it must trust the roots that SSL_CERT_FILE names in its environment"});
+  }
+  ERR_clear_error();
+  client.stream.abort();
 }
 
 /// To the origin that CONNECT names, byte for byte.
@@ -143,10 +167,11 @@ Task<void> serve_bound_connect(Client& client, const Origin& secure, const Origi
                                const Boundary& boundary) {
   const bool intercepts_tls = boundary.interceptor.handling(secure) == Handling::intercept;
   // Dialled while the client still shakes hands with us.
-  if (intercepts_tls) boundary.upstream.prepare(boundary.upstream.pool(secure));
+  const PoolPointer pool = boundary.upstream.pool(secure);
+  if (intercepts_tls) boundary.upstream.prepare(pool);
   static constexpr std::string_view established = "HTTP/1.1 200 Connection established\r\n\r\n";
   if (!co_await client.stream.write_all(established)) co_return;
-  client.watch.head_expires = Clock::now() + boundary.limits.client_head;
+  client.watch.expires = Clock::now() + boundary.limits.client_head;
   std::optional<unsigned char> first;
   if (client.inbox.empty()) {
     first = co_await client.stream.peek();
@@ -162,11 +187,12 @@ Task<void> serve_bound_connect(Client& client, const Origin& secure, const Origi
     client.stream.start_tls(std::move(ssl), client.inbox.bytes());
     client.inbox.consume(client.inbox.bytes().size());
     client.inbox.release();
-    if (!co_await client.stream.handshake()) co_return;
-    client.watch.head_expires = Clock::time_point::max();
+    if (!co_await client.stream.handshake())
+      co_return report_client_tls(client, secure, boundary.interceptor);
+    client.watch.expires = Clock::time_point::max();
     co_return co_await serve_bound(client, secure, boundary);
   }
-  client.watch.head_expires = Clock::time_point::max();
+  client.watch.expires = Clock::time_point::max();
   if (!is_tls && boundary.interceptor.handling(plain) == Handling::intercept) {
     co_return co_await serve_bound(client, plain, boundary);
   }
@@ -219,7 +245,7 @@ Task<bool> serve_absolute(Client& client, RequestParser& request, const Boundary
   Handling handling = Handling::tunnel;
   if (!absolute) {
     refusal = bad_request("a target that is no absolute URL: this is a proxy");
-  } else if (!host_agrees(request, absolute->origin)) {
+  } else if (compare_host(request, absolute->origin) != HostField::agrees) {
     refusal = bad_request("a Host that disagrees with its target");
   } else {
     refusal = boundary.interceptor.check_origin(absolute->origin);
@@ -234,8 +260,8 @@ Task<bool> serve_absolute(Client& client, RequestParser& request, const Boundary
   std::string target(absolute->rest);
   if (request.method == "OPTIONS" && target.empty()) target = "*";  // RFC 9112 3.2.4
   if (target != "*" && !target.starts_with('/')) target.insert(0, "/");
-  OriginPool& pool = boundary.upstream.pool(absolute->origin);
-  co_return co_await serve_request(client, request, target, pool, handling, boundary) ==
+  const PoolPointer pool = boundary.upstream.pool(absolute->origin);
+  co_return co_await serve_request(client, request, target, *pool, handling, boundary) ==
       Persistence::keep_alive;
 }
 
@@ -252,9 +278,11 @@ Admission admit(const RequestParser& request, const std::string& wanted) noexcep
 }  // namespace
 
 Task<void> serve_connection(Client& client, const Boundary& boundary) {
+  // Whoever else is on this machine may connect, too, and must not hold a place without ever asking.
+  client.watch.expires = Clock::now() + boundary.limits.client_head;
   for (;;) {
     RequestParser request;
-    if (!co_await read_request(client, request, boundary, nullptr)) co_return;
+    if (!co_await read_request(client, request, boundary, nullptr)) break;
     const Admission admission = admit(request, boundary.authorization);
     bool usable = false;
     if (admission != Admission::granted) {
@@ -271,7 +299,7 @@ Task<void> serve_connection(Client& client, const Boundary& boundary) {
     }
     if (!usable) break;
   }
-  client.stream.finish_writing();
+  co_await part_from(client);
 }
 
 }  // namespace standin::proxy

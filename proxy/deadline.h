@@ -11,14 +11,13 @@
 
 namespace standin::proxy {
 
-/// Awaits `work`, which is cancelled when `limit` has passed: nullopt then.
+/// Awaits `work`, which is cancelled when `timer` expires or is cancelled: nullopt then.
 ///
 /// Boost 1.81 has no cancel_after, and `work || timer` of awaitable_operators waits for the first *success*,
 /// so that work which fails at once would look like a time-out. wait_for_one takes the first end of either.
 template <class T>
-Task<std::optional<T>> within(Clock::duration limit, Task<T> work) {
+Task<std::optional<T>> within(Timer& timer, Task<T> work) {
   const auto executor = co_await asio::this_coro::executor;
-  Timer timer(executor, limit);
   auto group = asio::experimental::make_parallel_group(
       asio::co_spawn(executor, std::move(work), asio::deferred), timer.async_wait(asio::deferred));
   auto [order, fault, value, timer_error] =

@@ -15,12 +15,14 @@ namespace {
 
 /// A response body this small is written in one piece with its head.
 constexpr std::size_t join_limit = 16 * 1024;
+/// Interim responses to one request: 102 every few seconds is how a long WebDAV operation answers.
+constexpr unsigned most_interim_responses = 1000;
 
 enum class Upload : std::uint8_t {
   done,         // all of the body is with the origin
   client_gone,  // the client's connection ended before its body did
   malformed,    // what came is no body
-  origin_gone,  // the origin takes no more; it may have answered
+  broken_off,   // the origin takes no more, or has answered before it had all
 };
 
 enum class Download : std::uint8_t {
@@ -29,7 +31,8 @@ enum class Download : std::uint8_t {
   malformed,  // what the origin sent is no response
   cut,        // the response broke off after its head went to the client
   client_gone,
-  switched,  // 101: the connection now speaks something else
+  switched,       // 101: the connection now speaks something else
+  proxy_refused,  // the company's proxy, not the origin, answered: 407
 };
 
 /// The request's body goes on after the head while the response already comes; the response's end is the
@@ -46,7 +49,7 @@ struct EndWithResponse {
 /// What the parts of one exchange share. Lives in forward()'s frame.
 struct Transfer {
   Transfer(Client& c, RequestParser& r, const RequestHead& h, const Limits& l)
-      : client(c), request(r), head(h), limits(l), may_switch(wants_upgrade(h)) {}
+      : client(c), request(r), head(h), limits(l), may_switch(r.version >= 11 && wants_upgrade(h)) {}
 
   Client& client;
   RequestParser& request;
@@ -57,17 +60,28 @@ struct Transfer {
   Inbox origin_inbox;
   BodyPieces request_body{Framing::none};
   ResponseParser response;
+  Framing framing = Framing::none;                    // of the response, as the client gets it
   Persistence persistence = Persistence::keep_alive;  // of the client's connection, as promised in the head
   std::uint64_t response_bytes = 0;
   bool response_began = false;  // a byte of it came
+  bool answered = false;        // download() has ended: upload() must, too
+
+  Task<bool> to_client(std::string_view bytes) {
+    client.watch.silent_looks = 0;
+    return client.stream.write_all(bytes);
+  }
 };
 
 /// Reads on from the client into the request's body.
 Task<Upload> upload(Transfer& t) {
+  // Cancelled when the response has ended. An exception then, at whichever co_await comes next, would end the
+  // connection under an answer that the client has yet to read: `answered` says it instead.
+  co_await asio::this_coro::throw_if_cancelled(false);
   bool starved = t.client.inbox.empty();
   while (!t.request.is_done()) {
     if (starved) {
       const Io io = co_await t.client.stream.read_some(t.client.inbox.space());
+      if (t.answered) co_return Upload::broken_off;
       if (!io.ok()) {
         t.origin->stream.abort();
         co_return Upload::client_gone;
@@ -76,13 +90,13 @@ Task<Upload> upload(Transfer& t) {
     }
     t.request_body.clear();
     const auto consumed = t.request.parse_body(t.client.inbox.bytes(), t.request_body);
-    // A chunk's head that fills the inbox is no chunk's head.
-    if (!consumed || (*consumed == 0 && t.client.inbox.bytes().size() >= Inbox::ordinary_size)) {
+    if (!consumed) {
       t.origin->stream.abort();
       co_return Upload::malformed;
     }
     t.client.inbox.consume(*consumed);
-    if (!co_await t.origin->stream.write_all(t.request_body.bytes())) co_return Upload::origin_gone;
+    const bool sent = co_await t.origin->stream.write_all(t.request_body.bytes());
+    if (!sent || t.answered) co_return Upload::broken_off;
     starved = !t.request.is_done();
   }
   co_return Upload::done;
@@ -90,7 +104,7 @@ Task<Upload> upload(Transfer& t) {
 
 /// The origin's head into t.response; interim responses (RFC 9110 15.2) are passed on as they come.
 Task<Download> read_response_head(Transfer& t) {
-  for (;;) {
+  for (unsigned interim_responses = 0; interim_responses < most_interim_responses; ++interim_responses) {
     const HeadRead read = co_await read_head(t.origin->stream, t.origin_inbox, t.limits.max_head_bytes);
     t.response_began = t.response_began || !t.origin_inbox.empty();
     if (read.end == HeadRead::End::bad || read.end == HeadRead::End::too_large) co_return Download::malformed;
@@ -102,41 +116,45 @@ Task<Download> read_response_head(Transfer& t) {
     if (!response.parse_head(bytes).empty() || !response.check_framing().empty())
       co_return Download::malformed;
     t.origin_inbox.consume(read.length);
-    if (response.status == 101) co_return t.may_switch ? Download::switched : Download::malformed;
+    if (response.status == 101) {
+      // Not with a body still on its way, which the other protocol would take for its own (RFC 9110 7.8).
+      co_return t.may_switch&& t.request.is_done() ? Download::switched : Download::malformed;
+    }
+    if (response.status == 407 && t.origin->by_proxy) co_return Download::proxy_refused;
     if (response.status >= 200) co_return Download::done;
     if (t.request.version >= 11) {  // a client of HTTP/1.0 knows none
       std::string interim;
       write_response_head(interim, response, Framing::none, t.request.version, Persistence::keep_alive);
-      if (!co_await t.client.stream.write_all(interim)) co_return Download::client_gone;
+      if (!co_await t.to_client(interim)) co_return Download::client_gone;
     }
     std::destroy_at(&response);
     std::construct_at(&response);
   }
+  co_return Download::malformed;
 }
 
 /// The response's body, from where the head ended. `out` holds the head, to be written with the first piece.
-Task<Download> relay_response_body(Transfer& t, std::string out, Framing framing) {
-  BodyPieces body(framing);
+Task<Download> relay_response_body(Transfer& t, std::string out) {
+  BodyPieces body(t.framing);
   bool origin_ended = false;
   for (;;) {
     body.clear();
     if (!t.response.is_done()) {
       const auto consumed = t.response.parse_body(t.origin_inbox.bytes(), body);
-      if (!consumed || (*consumed == 0 && t.origin_inbox.bytes().size() >= Inbox::ordinary_size))
-        co_return Download::cut;
+      if (!consumed) co_return Download::cut;
       t.origin_inbox.consume(*consumed);
       if (origin_ended && !t.response.is_done() && !t.response.end_of_input(body)) co_return Download::cut;
     }
     const std::string_view piece = body.bytes();
+    t.response_bytes = body.payload();
     if (!out.empty() && piece.size() <= join_limit) {
       out.append(piece);
-      if (!co_await t.client.stream.write_all(out)) co_return Download::client_gone;
+      if (!co_await t.to_client(out)) co_return Download::client_gone;
     } else {
-      if (!out.empty() && !co_await t.client.stream.write_all(out)) co_return Download::client_gone;
-      if (!piece.empty() && !co_await t.client.stream.write_all(piece)) co_return Download::client_gone;
+      if (!out.empty() && !co_await t.to_client(out)) co_return Download::client_gone;
+      if (!piece.empty() && !co_await t.to_client(piece)) co_return Download::client_gone;
     }
     out.clear();
-    t.response_bytes = body.payload();
     if (t.response.is_done()) co_return Download::done;
     const Io io = co_await t.origin->stream.read_some(t.origin_inbox.space());
     if (io.ok()) {
@@ -150,14 +168,20 @@ Task<Download> relay_response_body(Transfer& t, std::string out, Framing framing
 }
 
 Task<Download> download(Transfer& t) {
+  struct Answered {
+    bool& flag;
+    ~Answered() { flag = true; }
+  } answered{t.answered};
   const Download head = co_await read_response_head(t);
   if (head != Download::done) co_return head;
-  Framing framing = t.response.framing();
-  if (framing == Framing::chunked && t.request.version < 11) framing = Framing::until_close;
-  if (framing == Framing::until_close || !t.request.keep_alive()) t.persistence = Persistence::close;
+  t.framing = t.response.framing();
+  if (t.framing == Framing::chunked && t.request.version < 11) t.framing = Framing::until_close;
+  // Nor where the answer came before the request's end: how much of that is still to come is not known.
+  if (t.framing == Framing::until_close || !t.request.keep_alive() || !t.request.is_done())
+    t.persistence = Persistence::close;
   std::string out;
-  write_response_head(out, t.response, framing, t.request.version, t.persistence);
-  co_return co_await relay_response_body(t, std::move(out), framing);
+  write_response_head(out, t.response, t.framing, t.request.version, t.persistence);
+  co_return co_await relay_response_body(t, std::move(out));
 }
 
 bool is_idempotent(std::string_view method) noexcept {  // RFC 9110 9.2.2
@@ -177,25 +201,30 @@ Refusal refusal_for(Download how, Upload upload, const Origin& origin) {
     return {502, "upstream_protocol", origin.to_string() + " sent something that is not an HTTP response",
             ""};
   }
+  if (how == Download::proxy_refused) {
+    return {502, "upstream_unreachable", "the company's proxy wants other credentials (407)",
+            "correct the user and password in HTTP_PROXY of standin's environment"};
+  }
   return {502, "upstream_unreachable", origin.to_string() + " closed the connection without an answer",
           "try again"};
 }
 
 struct Ended {
   Download download = Download::no_answer;
-  Upload upload = Upload::done;
+  Upload upload = Upload::broken_off;
 };
 
 /// Head and body out, response in, on t.origin.
 Task<Ended> exchange_once(Transfer& t, const Origin& origin) {
+  bool sent = false;
   {
     WipingBuffer out;
     write_request_head(out, t.head, origin, t.origin->by_proxy);
     append(out, t.request_body.bytes());
-    const bool sent = co_await t.origin->stream.write_all(view(out));
-    // Where the origin closed its side it may have said why before: read on.
-    if (!sent && t.origin->stream.peer_is_gone() && t.origin->reused) co_return Ended{};
+    sent = co_await t.origin->stream.write_all(view(out));
   }
+  // Where the origin closed its side it may have said why before: read on.
+  if (!sent) co_return Ended{co_await download(t), Upload::broken_off};
   if (t.request.is_done()) co_return Ended{co_await download(t), Upload::done};
   const auto executor = co_await asio::this_coro::executor;
   auto group = asio::experimental::make_parallel_group(asio::co_spawn(executor, upload(t), asio::deferred),
@@ -204,22 +233,18 @@ Task<Ended> exchange_once(Transfer& t, const Origin& origin) {
       co_await group.async_wait(EndWithResponse{}, asio::use_awaitable_t<Executor>{});
   if (download_fault) std::rethrow_exception(download_fault);
   if (upload_fault) std::rethrow_exception(upload_fault);
-  // Cancelled by the response's end: the body was not wanted to its end.
-  if (order[0] == 1 && !t.request.is_done()) up = Upload::origin_gone;
+  if (down == Download::switched && up != Upload::done) down = Download::malformed;
   co_return Ended{down, up};
 }
 
-/// After an answer that came before the request's end: lets the client read it. Closing at once, with bytes
-/// unread, would reset the connection and take the answer away (RFC 9112 9.6).
-Task<void> linger(Stream& stream) {
-  constexpr std::size_t patience = 16 << 20;
-  stream.finish_writing();
-  auto buffer = std::make_unique_for_overwrite<char[]>(Inbox::ordinary_size);
-  for (std::size_t thrown_away = 0; thrown_away < patience;) {
-    const Io io = co_await stream.read_some({buffer.get(), Inbox::ordinary_size});
-    if (!io.ok()) co_return;
-    thrown_away += io.count;
+/// Why an exchange has no whole response; empty where it has.
+std::string_view reason_of(const Ended& ended, const Client& client) noexcept {
+  if (client.watch.client_left || ended.upload == Upload::client_gone ||
+      ended.download == Download::client_gone) {
+    return "client_gone";
   }
+  if (client.stream.is_aborted()) return "aborted";
+  return ended.download == Download::cut ? "upstream_cut" : "";
 }
 
 /// Tells the interceptor how it ended, whichever way it ended: also when the run ends in the middle.
@@ -243,8 +268,11 @@ class Recorded {
 }  // namespace
 
 void Watch::look(Clock::time_point now) noexcept {
-  if (now > head_expires) client->abort();
-  if (origin && client->peer_is_gone()) {
+  if (now > expires) client->abort();
+  if (!origin || !client->peer_is_gone()) {
+    silent_looks = 0;
+  } else if (++silent_looks > 1) {
+    client_left = true;
     origin->abort();
     client->abort();
   }
@@ -273,8 +301,11 @@ Task<HeadRead> read_head(Stream& stream, Inbox& inbox, std::size_t limit) {
 }
 
 Task<HeadRead> read_client_head(Client& client, const Limits& limits) {
+  constexpr int most_empty_lines = 8;
+  int empty_lines = 0;
   for (;;) {
-    while (client.inbox.bytes().starts_with("\r\n")) client.inbox.consume(2);
+    for (; client.inbox.bytes().starts_with("\r\n"); ++empty_lines) client.inbox.consume(2);
+    if (empty_lines > most_empty_lines) co_return HeadRead{HeadRead::End::bad, 0, "no start line"};
     if (!client.inbox.empty() && client.inbox.bytes() != "\r") break;
     const Io io = client.stream.try_read(client.inbox.space());
     if (io.ok()) {
@@ -286,38 +317,53 @@ Task<HeadRead> read_client_head(Client& client, const Limits& limits) {
       co_return HeadRead{io.end == Io::End::eof ? HeadRead::End::nothing : HeadRead::End::cut, 0, {}};
     }
   }
-  client.watch.head_expires = Clock::now() + limits.client_head;
+  client.watch.expires = Clock::now() + limits.client_head;
   const HeadRead read = co_await read_head(client.stream, client.inbox, limits.max_head_bytes);
-  client.watch.head_expires = Clock::time_point::max();
+  client.watch.expires = Clock::time_point::max();
   co_return read;
+}
+
+Task<void> part_from(Client& client) {
+  constexpr std::chrono::seconds longest{30};
+  constexpr std::size_t most = 64 << 20;
+  client.watch.expires = Clock::now() + longest;
+  co_await client.stream.finish_writing();
+  client.inbox.consume(client.inbox.bytes().size());
+  for (std::size_t thrown_away = 0; thrown_away < most;) {
+    const Io io = client.stream.try_read(client.inbox.space());
+    if (io.ok()) {
+      thrown_away += io.count;
+    } else if (io.must_wait()) {
+      client.inbox.release();
+      if (!co_await client.stream.wait(io.end)) co_return;
+    } else {
+      co_return;
+    }
+  }
 }
 
 Task<Persistence> send_refusal(Client& client, RequestParser& request, const Refusal& refusal) {
   constexpr std::uint64_t patience = 256 * 1024;
-  const WithBody with_body = request.method == "HEAD" ? WithBody::no : WithBody::yes;
-  // A client that waits for `100 Continue` has not sent its body, and will not now.
-  const bool body_comes = !request.is_done() && !request.expects_continue;
   BodyPieces ignored(Framing::length);
-  bool readable = request.is_done() || body_comes;
-  while (readable && !request.is_done() && ignored.payload() < patience) {
+  while (!request.is_done()) {
     ignored.clear();
     const auto consumed = request.parse_body(client.inbox.bytes(), ignored);
-    if (!consumed) {
-      readable = false;
-      break;
-    }
+    if (!consumed) break;
     client.inbox.consume(*consumed);
     if (request.is_done()) break;
+    // A client that waits for `100 Continue` will not send its body now, and one that sends chunks may be
+    // waiting for us: only what has a length, and a short one, is surely on its way.
+    const auto rest = request.content_length_remaining();
+    if (!rest || *rest > patience || request.expects_continue) break;
     const Io io = co_await client.stream.read_some(client.inbox.space());
     if (!io.ok()) co_return Persistence::close;
     client.inbox.commit(io.count);
   }
   const bool keep = request.is_done() && request.keep_alive();
   const auto persistence = keep ? Persistence::keep_alive : Persistence::close;
+  const WithBody with_body = request.method == "HEAD" ? WithBody::no : WithBody::yes;
   const std::string response = refusal_response(refusal, persistence, with_body);
-  if (!co_await client.stream.write_all(response)) co_return Persistence::close;
-  if (!keep) co_await linger(client.stream);
-  co_return persistence;
+  co_return co_await client.stream.write_all(response) ? persistence : Persistence::close;
 }
 
 // Longer than it should be, because it is the story of an exchange: get a connection, send, read, and what is
@@ -334,6 +380,12 @@ Task<Persistence> forward(Client& client, RequestParser& request, const RequestH
     interceptor.on_refused(&pool.origin, request.method, request.target, refusal);
     return send_refusal(client, request, refusal);
   };
+  if (!is_sendable(head)) {
+    // By name: g++ 12 destroys an aggregate made inside a co_await expression twice.
+    const Refusal unusable{502, "secret_unusable", "a secret does not fit where its stand-in stands",
+                           "it has a byte that would end the line"};
+    co_return co_await refuse(unusable);
+  }
   const auto consumed = request.parse_body(client.inbox.bytes(), t.request_body);
   if (!consumed) co_return co_await refuse(refusal_for(Download::done, Upload::malformed, pool.origin));
   client.inbox.consume(*consumed);
@@ -341,6 +393,7 @@ Task<Persistence> forward(Client& client, RequestParser& request, const RequestH
   Ended ended;
   for (bool again = true; again;) {
     auto dialed = co_await upstream.acquire(pool);
+    if (client.stream.is_aborted()) co_return Persistence::close;  // the run has ended meanwhile
     if (const auto* refusal = std::get_if<Refusal>(&dialed)) co_return co_await refuse(*refusal);
     t.origin = std::move(std::get<UpstreamPointer>(dialed));
     const bool was_whole = request.is_done();
@@ -349,10 +402,12 @@ Task<Persistence> forward(Client& client, RequestParser& request, const RequestH
     client.watch.origin = nullptr;
     // A pooled connection that its origin closed as we wrote: safe to repeat if that changes nothing.
     again = ended.download == Download::no_answer && t.origin->reused && was_whole &&
-            is_idempotent(request.method) && !client.stream.peer_is_gone();
+            is_idempotent(request.method) && !client.stream.is_aborted();
   }
   recorded.outcome.status = t.response.status;
   recorded.outcome.request_bytes = t.request_body.payload();
+  recorded.outcome.response_bytes = t.response_bytes;
+  recorded.outcome.reason = reason_of(ended, client);
 
   if (ended.download == Download::switched) {
     std::string response_head;
@@ -362,33 +417,27 @@ Task<Persistence> forward(Client& client, RequestParser& request, const RequestH
       recorded.outcome.request_bytes = relayed.from_client;
       recorded.outcome.response_bytes = relayed.from_origin;
     }
-    recorded.outcome.reason.clear();
     co_return Persistence::close;
   }
-  recorded.outcome.response_bytes = t.response_bytes;
-  if (ended.download == Download::no_answer || ended.download == Download::malformed) {
+  if (ended.download != Download::done && ended.download != Download::cut) {
     recorded.outcome.status = 0;
-    if (ended.upload == Upload::client_gone || client.stream.peer_is_gone()) {
-      recorded.outcome.reason = "client_gone";
+    if (recorded.outcome.reason.empty())
+      co_return co_await refuse(refusal_for(ended.download, ended.upload, pool.origin));
+  }
+  if (!recorded.outcome.reason.empty()) {
+    // Not an orderly end: the client must see that the body is not whole.
+    if (t.framing == Framing::until_close) {
+      client.stream.reset();
+    } else {
       client.stream.abort();
-      co_return Persistence::close;
     }
-    co_return co_await refuse(refusal_for(ended.download, ended.upload, pool.origin));
-  }
-  if (ended.download != Download::done) {
-    recorded.outcome.reason = ended.download == Download::cut ? "upstream_cut" : "client_gone";
-    client.stream.abort();  // not an orderly end: the client must see that the body is not whole
     co_return Persistence::close;
   }
-  recorded.outcome.reason.clear();
-  if (request.is_done() && t.response.keep_alive() && t.origin_inbox.empty())
+  // Only a connection that took the whole request may carry another: the next head would end an unfinished
+  // body.
+  if (ended.upload == Upload::done && t.response.keep_alive() && t.origin_inbox.empty())
     upstream.release(std::move(t.origin));
-  if (!request.is_done()) {
-    t.origin.reset();
-    co_await linger(client.stream);
-    co_return Persistence::close;
-  }
-  co_return t.persistence;
+  co_return request.is_done() ? t.persistence : Persistence::close;
 }
 
 }  // namespace standin::proxy

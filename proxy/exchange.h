@@ -19,9 +19,13 @@ struct Watch {
 
   Stream* client;
   Stream* origin = nullptr;  // while a response is being waited for
-  Clock::time_point head_expires = Clock::time_point::max();
+  Clock::time_point expires = Clock::time_point::max();
+  unsigned silent_looks = 0;  // since the client ended its side, without a byte for it
+  bool client_left = false;   // and so the exchange was ended
 
-  /// Ends a head that never ends, and an exchange whose client has gone.
+  /// Ends a head that never ends, and an exchange whose client has gone. A client that only finished writing
+  /// (TCP half-close) looks the same while there is nothing to send to it: it has a second or two to be
+  /// answered in, and goes on for as long as bytes come. Go's and nginx's servers give it nothing.
   void look(Clock::time_point now) noexcept;
 };
 
@@ -46,8 +50,12 @@ Task<HeadRead> read_head(Stream& stream, Inbox& inbox, std::size_t limit);
 /// line are passed over (RFC 9112 2.2).
 Task<HeadRead> read_client_head(Client& client, const Limits& limits);
 
-/// Sends a refusal and gets ready for what follows it: `close` where the rest of the request's body was too
-/// long to read and throw away.
+/// Reads and forgets until the client has closed its side: closing with bytes unread would reset the
+/// connection, and take away what the client has not read yet (RFC 9112 9.6). Gives up after a while.
+Task<void> part_from(Client& client);
+
+/// Sends a refusal and gets ready for what follows it: `close` where the rest of the request's body was not
+/// to be waited for.
 Task<Persistence> send_refusal(Client& client, RequestParser& request, const Refusal& refusal);
 
 /// One request, judged already, and its response: forwards `head` with the body that is still in the client's

@@ -1,9 +1,13 @@
 #include "proxy/happy_eyeballs.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <memory>
 
 #include <boost/asio/co_spawn.hpp>
@@ -30,12 +34,26 @@ std::string reason_of(const boost::system::error_code& error) {
   return text;
 }
 
+/// An answer may take ten minutes of silence, and routers forget sooner. Clients that know so ask for
+/// keep-alive on their own socket, which ends here: this is the one that needs it.
+void keep_alive(int fd) {
+  constexpr int on = 1;
+  constexpr int seconds = 60;
+  constexpr int probes = 5;
+  ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof seconds);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof seconds);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
 /// Opened by hand: asio's open() leaves SOCK_CLOEXEC out, and the child must inherit nothing of ours.
 boost::system::error_code open_socket(Socket& socket, const asio::ip::tcp& protocol) {
   const int fd = ::socket(protocol.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
   if (fd < 0) return {errno, boost::system::system_category()};
   boost::system::error_code error;
   socket.assign(protocol, fd, error);
+  if (error) ::close(fd);
+  keep_alive(fd);
   return error;
 }
 
@@ -97,8 +115,11 @@ Task<Connected> connect_to_any(std::vector<IpAddress> addresses, std::uint16_t p
     if (next != addresses.end()) {
       auto socket = std::make_shared<Socket>(executor);
       race->sockets.push_back(socket);
-      ++race->running;
+      const std::size_t before = race->running++;
       asio::co_spawn(executor, attempt(race, socket, endpoint_of(*next++, port)), asio::detached);
+      // It began at once, and may have ended at once: no IPv6 here. That was no news to a timer not waited
+      // for.
+      if (race->running == before) continue;
     }
     race->news.expires_after(next == addresses.end() ? std::chrono::hours(1)
                                                      : Clock::duration(attempt_delay));

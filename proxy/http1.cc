@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <functional>
 
 namespace standin::proxy {
 
@@ -25,6 +26,28 @@ bool any_member(std::string_view list, F each) {
     list.remove_prefix(std::min(comma + 1, list.size()));
   }
   return false;
+}
+
+template <class Names>
+bool is_one_of(std::string_view name, const Names& names) noexcept {
+  return std::any_of(names.begin(), names.end(), [&](std::string_view n) { return same_name(name, n); });
+}
+
+constexpr std::array<std::string_view, 6> connection_fields = {
+    "connection", "keep-alive", "proxy-connection", "proxy-authorization", "proxy-authenticate", "upgrade"};
+
+/// What may stand behind a body. Not what says where a message goes, who sent it or how it is read, which no
+/// sender may put there (RFC 9110 6.5.1), and which nobody judged here: a peer that merges trailers into the
+/// head must not be told by them. (Beast refuses those that frame a message.)
+bool is_for_trailers(std::string_view name) noexcept {
+  static constexpr std::array<std::string_view, 8> refused = {
+      "host", "authorization", "cookie", "set-cookie", "te", "trailer", "expect", "content-encoding"};
+  return !is_one_of(name, refused) && !is_one_of(name, connection_fields);
+}
+
+bool is_within(std::string_view part, std::string_view whole) noexcept {
+  const std::less_equal<const char*> before;
+  return before(whole.data(), part.data()) && before(part.data() + part.size(), whole.data() + whole.size());
 }
 
 bool is_digits(std::string_view s) noexcept {
@@ -112,17 +135,25 @@ Framing MessageParser<is_request>::framing() const {
 
 template <bool is_request>
 std::optional<std::size_t> MessageParser<is_request>::parse_body(std::string_view bytes, BodyPieces& out) {
+  // Beast has gone past what it took before the error, and we have not: going on would read other bytes.
+  if (broken_) return std::nullopt;
   out_ = &out;
+  body_input_ = bytes;
   this->eager(true);
   std::size_t consumed = 0;
   while (consumed < bytes.size() && !this->is_done()) {
+    const std::string_view rest = bytes.substr(consumed);
+    // Beast asserts that it is not asked again about a last chunk of fewer than five bytes.
+    if (this->chunked() && rest.size() < 5 && rest.starts_with('0')) break;
     Error error;
-    const std::size_t n = this->put({bytes.data() + consumed, bytes.size() - consumed}, error);
+    const std::size_t n = this->put({rest.data(), rest.size()}, error);
     consumed += n;
-    if (error == beast_http::error::need_more) break;
-    if (error) return std::nullopt;
-    if (n == 0) break;
+    if (error && error != beast_http::error::need_more) broken_ = true;
+    if (error || n == 0) break;
   }
+  // Only a chunk's head or the trailers make the parser wait with bytes in hand.
+  if (!this->is_done() && bytes.size() - consumed >= max_chunk_head) broken_ = true;
+  if (broken_) return std::nullopt;
   return consumed;
 }
 
@@ -149,12 +180,15 @@ void MessageParser<is_request>::on_response_impl(int s, View r, int v, Error&) {
 }
 
 template <bool is_request>
-void MessageParser<is_request>::on_field_impl(beast_http::field, View name, View value, Error&) {
+void MessageParser<is_request>::on_field_impl(beast_http::field, View name, View value, Error& error) {
+  const Field field{to_std(name), to_std(value)};
   if (in_head_) {
-    fields.push_back({to_std(name), to_std(value)});
-    expects_continue = expects_continue || same_name(fields.back().name, "expect");
-  } else {
-    out_->add_trailer(to_std(name), to_std(value));
+    fields.push_back(field);
+    expects_continue = expects_continue || same_name(field.name, "expect");
+  } else if (!field.value.empty() && !is_within(field.value, body_input_)) {
+    error = beast_http::error::bad_field;  // Beast joined folded lines in a buffer of its own
+  } else if (is_for_trailers(field.name)) {
+    out_->add_trailer(field.name, field.value);
   }
 }
 
@@ -191,17 +225,21 @@ bool has_token(const std::vector<Field>& fields, std::string_view name, std::str
   });
 }
 
-bool is_hop_by_hop(const Field& field, const std::vector<Field>& fields) noexcept {
-  static constexpr std::array<std::string_view, 6> names = {
-      "connection", "keep-alive", "proxy-connection", "proxy-authorization", "proxy-authenticate", "upgrade"};
-  if (std::any_of(names.begin(), names.end(), [&](std::string_view n) { return same_name(field.name, n); }))
-    return true;
+HopByHop::HopByHop(const std::vector<Field>& fields) {
   // A client must not be able to have Content-Length or Host taken away by naming it (RFC 9110 7.6.1).
-  if (same_name(field.name, "content-length") || same_name(field.name, "transfer-encoding") ||
-      same_name(field.name, "host") || same_name(field.name, "te")) {
-    return false;
+  static constexpr std::array<std::string_view, 7> kept = {
+      "content-length", "transfer-encoding", "host", "te", "close", "keep-alive", "upgrade"};
+  for (const Field& field : fields) {
+    if (!same_name(field.name, "connection")) continue;
+    any_member(field.value, [&](std::string_view member) {
+      if (!member.empty() && !is_one_of(member, kept)) named_.push_back(member);
+      return false;
+    });
   }
-  return has_token(fields, "connection", field.name);
+}
+
+bool HopByHop::covers(const Field& field) const noexcept {
+  return is_one_of(field.name, connection_fields) || is_one_of(field.name, named_);
 }
 
 }  // namespace standin::proxy

@@ -78,6 +78,10 @@ class MessageParser final : public beast_http::basic_parser<is_request> {
   /// The connection's end; true where that ends the message rightly.
   bool end_of_input(BodyPieces& out);
 
+  /// A chunk's head with its extensions, or all trailers together, that are longer than this are no body:
+  /// what is waited for must fit into a buffer.
+  static constexpr std::size_t max_chunk_head = 16 * 1024;
+
  private:
   using Error = boost::beast::error_code;
   using View = boost::beast::string_view;
@@ -93,6 +97,8 @@ class MessageParser final : public beast_http::basic_parser<is_request> {
   void on_finish_impl(Error&) override;
 
   bool in_head_ = true;
+  bool broken_ = false;          // parse_body() failed: where the next message begins is not known any more
+  std::string_view body_input_;  // what parse_body() was given
   BodyPieces* out_ = nullptr;
 };
 
@@ -105,8 +111,16 @@ using ResponseParser = MessageParser<false>;
 [[nodiscard]] bool has_token(const std::vector<Field>& fields, std::string_view name,
                              std::string_view token) noexcept;
 
-/// The field is between one client and its proxy (RFC 9110 7.6.1), by its name or because Connection names
-/// it.
-[[nodiscard]] bool is_hop_by_hop(const Field& field, const std::vector<Field>& fields) noexcept;
+/// Tells the fields that are between one client and its proxy (RFC 9110 7.6.1), by their name or because
+/// Connection names them. Reads Connection once: a head of ten thousand fields must not cost a hundred
+/// million comparisons.
+class HopByHop {
+ public:
+  explicit HopByHop(const std::vector<Field>& fields);
+  [[nodiscard]] bool covers(const Field& field) const noexcept;
+
+ private:
+  std::vector<std::string_view> named_;
+};
 
 }  // namespace standin::proxy

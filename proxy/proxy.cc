@@ -67,6 +67,7 @@ struct Proxy::Impl {
 
   void listen();
   Task<void> accept_connections();
+  int welcome(int fd) noexcept;
   Task<void> serve(Socket socket);
   Task<void> look_after();
 
@@ -108,17 +109,16 @@ void Proxy::Impl::listen() {
 Task<void> Proxy::Impl::accept_connections() {
   Timer pause(io.get_executor());
   while (!stopping) {
-    const int fd = clients.size() < options.limits.max_connections
-                       ? ::accept4(listener.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)
-                       : -1;
-    if (fd >= 0) {
-      Socket socket(io.get_executor());
-      socket.assign(asio::ip::tcp::v4(), fd);
-      asio::co_spawn(io.get_executor(), serve(std::move(socket)), asio::detached);
-    } else if (clients.size() < options.limits.max_connections && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-      auto [error] = co_await listener.async_wait(Socket::wait_read, as_value);
-      if (error) co_return;
-    } else if (errno != EINTR && errno != ECONNABORTED) {
+    int error = EMFILE;  // as if: no place is free
+    if (clients.size() < options.limits.max_connections) {
+      const int fd = ::accept4(listener.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+      error = fd < 0 ? errno : welcome(fd);
+    }
+    if (error == 0 || error == EINTR || error == ECONNABORTED) continue;
+    if (error == EAGAIN || error == EWOULDBLOCK) {
+      auto [wait_error] = co_await listener.async_wait(Socket::wait_read, as_value);
+      if (wait_error) co_return;
+    } else {
       // Full, or out of descriptors: the backlog keeps them until others have ended.
       pause.expires_after(pause_when_full);
       co_await pause.async_wait(as_value);
@@ -126,30 +126,47 @@ Task<void> Proxy::Impl::accept_connections() {
   }
 }
 
+int Proxy::Impl::welcome(int fd) noexcept {
+  try {
+    Socket socket(io.get_executor());
+    boost::system::error_code error;
+    socket.assign(asio::ip::tcp::v4(), fd, error);
+    if (error) {
+      ::close(fd);
+      return error.value();
+    }
+    asio::co_spawn(io.get_executor(), serve(std::move(socket)), asio::detached);
+    return 0;
+  } catch (const std::exception&) {
+    return ENOMEM;
+  }
+}
+
 Task<void> Proxy::Impl::serve(Socket socket) {
-  Client client(std::move(socket));
   struct Registered {
     std::unordered_set<Client*>& all;
     Client* client;
     ~Registered() { all.erase(client); }
-  } registered{clients, &client};
-  clients.insert(&client);
-  if (!looking) {
-    looking = true;
-    asio::co_spawn(io.get_executor(), look_after(), asio::detached);
-  }
+  };
   try {
+    Client client(std::move(socket));
+    const Registered registered{clients, &client};
+    clients.insert(&client);
+    if (stopping) co_return;
+    if (!looking) {
+      looking = true;
+      asio::co_spawn(io.get_executor(), look_after(), asio::detached);
+    }
     co_await serve_connection(client, boundary);
   } catch (const std::exception&) {
     // Out of memory, in the middle of one conversation: that one ends, the others go on.
-    client.stream.abort();
   }
-  if (stopping && clients.size() == 1) io.stop();
+  if (stopping && clients.empty()) io.stop();
 }
 
 /// Once a second while there is anybody to look after: no timer wakes an idle run.
 Task<void> Proxy::Impl::look_after() {
-  while (!clients.empty() && !stopping) {
+  while (!stopping && (!clients.empty() || upstream.has_idle())) {
     look_timer.expires_after(look_every);
     co_await look_timer.async_wait(as_value);
     const auto now = Clock::now();
@@ -191,9 +208,10 @@ void Proxy::stop() noexcept {
     boost::system::error_code ignored;
     impl->listener.close(ignored);
     impl->look_timer.cancel();
+    impl->upstream.stop();
     for (Client* client : impl->clients) {
       if (client->watch.origin) client->watch.origin->abort();
-      client->stream.abort();
+      client->stream.reset();
     }
     // What does not end by itself is destroyed with the context, and says so to its exchange.
     auto patience = std::make_shared<Timer>(impl->io.get_executor(), farewell);

@@ -19,7 +19,23 @@ void put_field(Out& out, std::string_view name, std::string_view value) {
   put(out, "\r\n");
 }
 
+/// Without a branch for each byte, so that the compiler looks at many at once.
+bool has_byte_below(std::string_view text, unsigned char lowest, unsigned char but) noexcept {
+  unsigned found = 0;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    found |= static_cast<unsigned>((byte < lowest && byte != but) || byte == 0x7f);
+  }
+  return found != 0;
+}
+
 }  // namespace
+
+bool is_sendable(const RequestHead& head) noexcept {
+  if (head.target.empty() || has_byte_below(head.target, 0x21, 0x7f)) return false;
+  return std::none_of(head.fields.begin(), head.fields.end(),
+                      [](const Field& field) { return has_byte_below(field.value, 0x20, '\t'); });
+}
 
 bool wants_upgrade(const RequestHead& head) noexcept {
   const Field* upgrade = find_field(head.fields, "upgrade");
@@ -35,11 +51,12 @@ void write_request_head(WipingBuffer& out, const RequestHead& head, const Origin
   put(out, head.method);
   put(out, " ");
   if (by_proxy) put(out, origin.to_string());
-  put(out, head.target);
+  if (!by_proxy || head.target != "*") put(out, head.target);  // "OPTIONS http://host" (RFC 9112 3.2.4)
   put(out, " HTTP/1.1\r\n");
   if (!find_field(head.fields, "host")) put_field(out, "Host", origin.authority());
+  const HopByHop hop_by_hop(head.fields);
   for (const Field& field : head.fields) {
-    if (is_hop_by_hop(field, head.fields)) continue;
+    if (hop_by_hop.covers(field)) continue;
     // What a transfer coding we do not speak would need; trailers are passed on.
     if (same_name(field.name, "te") && !same_name(field.value, "trailers")) continue;
     put_field(out, field.name, field.value);
@@ -62,10 +79,16 @@ void write_response_head(std::string& out, const ResponseParser& response, Frami
   put(out, " ");
   put(out, response.reason);
   put(out, "\r\n");
+  // No body follows, and these must not say that one does (RFC 9110 8.6, RFC 9112 6.1): a client that
+  // believes them would take the next response for it.
+  const bool never_a_body = response.status < 200 || response.status == 204;
+  const HopByHop hop_by_hop(response.fields);
   for (const Field& field : response.fields) {
-    if (is_hop_by_hop(field, response.fields)) continue;
+    if (hop_by_hop.covers(field)) continue;
+    if (never_a_body && same_name(field.name, "content-length")) continue;
     // A client of HTTP/1.0 gets the body without chunks, until the connection closes.
-    if (framing == Framing::until_close && same_name(field.name, "transfer-encoding")) continue;
+    if ((never_a_body || framing == Framing::until_close) && same_name(field.name, "transfer-encoding"))
+      continue;
     put_field(out, field.name, field.value);
   }
   if (response.status == 101) {

@@ -14,6 +14,10 @@ namespace standin::proxy {
 /// would put requests past us that nobody judged.
 [[nodiscard]] bool wants_upgrade(const RequestHead& head) noexcept;
 
+/// Nothing in it could end a line early. The parser saw to that for what the client sent: this is about what
+/// was put in since, so that one request can never become two.
+[[nodiscard]] bool is_sendable(const RequestHead& head) noexcept;
+
 /// The head as the origin gets it: origin-form, end-to-end fields in their order and spelling, the framing as
 /// it was. `by_proxy`: absolute-form and its authorization, for plain HTTP by way of the company's proxy.
 void write_request_head(WipingBuffer& out, const RequestHead& head, const Origin& origin,

@@ -6,7 +6,12 @@
 
 #include <algorithm>
 #include <cctype>
+#include <condition_variable>
 #include <cstring>
+#include <deque>
+#include <mutex>
+#include <system_error>
+#include <thread>
 
 #include <boost/asio/post.hpp>
 
@@ -14,7 +19,7 @@ namespace standin::proxy {
 
 namespace {
 
-constexpr std::size_t threads = 4;
+constexpr std::size_t most_threads = 4;
 constexpr std::size_t remembered_names = 512;
 constexpr std::chrono::seconds remembered_for{5};
 
@@ -54,30 +59,89 @@ Resolver::Answer ask_system(const std::string& host) {
 
 }  // namespace
 
+/// Who waits for an answer, and may be gone when it comes. Lives and dies with the executor's thread.
+struct Resolver::Waiting {
+  explicit Waiting(const Executor& executor) : answered(executor) {}
+  Event answered;
+  Answer answer;
+};
+
+struct Resolver::Question {
+  std::string host;
+  std::weak_ptr<Waiting> from;  // weak: a thread must never be the one that destroys it
+};
+
+struct Resolver::Desk {
+  explicit Desk(const Executor& e) : executor(e) {}
+  const Executor executor;  // lives for as long as `open`
+  std::mutex mutex;         // everything below
+  std::condition_variable news;
+  std::deque<Question> questions;
+  std::size_t threads = 0;
+  std::size_t idle = 0;
+  bool open = true;
+};
+
+Resolver::Resolver(const Executor& executor) : executor_(executor), desk_(std::make_shared<Desk>(executor)) {}
+
+Resolver::~Resolver() {
+  const std::lock_guard lock(desk_->mutex);
+  desk_->open = false;
+  desk_->questions.clear();
+  desk_->news.notify_all();
+}
+
+void Resolver::answer_questions(const std::shared_ptr<Desk>& desk) {
+  std::unique_lock lock(desk->mutex);
+  for (;;) {
+    ++desk->idle;
+    desk->news.wait(lock, [&] { return !desk->open || !desk->questions.empty(); });
+    --desk->idle;
+    if (!desk->open) return;
+    Question question = std::move(desk->questions.front());
+    desk->questions.pop_front();
+    lock.unlock();
+    Answer answer = ask_system(question.host);
+    lock.lock();
+    if (!desk->open) return;  // nor is there an executor any more
+    asio::post(desk->executor, [from = std::move(question.from), answer = std::move(answer)]() mutable {
+      const auto waiting = from.lock();
+      if (!waiting) return;
+      waiting->answer = std::move(answer);
+      waiting->answered.set();
+    });
+  }
+}
+
+bool Resolver::ask(Question question) {
+  const std::lock_guard lock(desk_->mutex);
+  desk_->questions.push_back(std::move(question));
+  if (desk_->idle < desk_->questions.size() && desk_->threads < most_threads) {
+    try {
+      std::thread([desk = desk_] { answer_questions(desk); }).detach();
+      ++desk_->threads;
+    } catch (const std::system_error&) {
+      if (desk_->threads == 0) return false;  // else it waits its turn
+    }
+  }
+  desk_->news.notify_one();
+  return true;
+}
+
 Task<Resolver::Answer> Resolver::resolve(std::string host) {
   const auto now = Clock::now();
   if (const auto known = memory_.find(host); known != memory_.end() && known->second.until > now) {
     co_return Answer{known->second.addresses, {}};
   }
-  if (!threads_) threads_ = std::make_unique<asio::thread_pool>(threads);
-  // Owned by both sides: the waiter may be cancelled while the system still thinks.
-  struct Question {
-    explicit Question(const Executor& executor) : answered(executor) {}
-    Event answered;
-    Answer answer;
-  };
-  auto question = std::make_shared<Question>(executor_);
-  asio::post(*threads_, [question, host, executor = executor_] {
-    question->answer = ask_system(host);
-    asio::post(executor, [question] { question->answered.set(); });
-  });
-  co_await question->answered.wait();
-  if (!question->answered.is_set()) co_return Answer{{}, "cancelled"};
-  if (!question->answer.addresses.empty()) {
+  const auto waiting = std::make_shared<Waiting>(executor_);
+  if (!ask({host, waiting})) co_return Answer{{}, "no thread could be started to look it up"};
+  co_await waiting->answered.wait();
+  if (!waiting->answered.is_set()) co_return Answer{{}, "cancelled"};
+  if (!waiting->answer.addresses.empty()) {
     if (memory_.size() >= remembered_names) memory_.clear();
-    memory_[host] = {question->answer.addresses, now + remembered_for};
+    memory_[host] = {waiting->answer.addresses, Clock::now() + remembered_for};
   }
-  co_return question->answer;
+  co_return waiting->answer;
 }
 
 }  // namespace standin::proxy

@@ -5,7 +5,17 @@
 
 #include <cerrno>
 
+#include <boost/asio/post.hpp>
+
 namespace standin::proxy {
+
+namespace {
+
+/// Between a quick origin and a quick client the socket never runs dry, and one download would hold the
+/// thread to its end. So now and then a read is put off: about half a megabyte.
+constexpr unsigned most_reads_in_a_row = 32;
+
+}  // namespace
 
 Stream::Stream(Socket socket) : socket_(std::move(socket)) {
   boost::system::error_code ignored;
@@ -18,10 +28,11 @@ void Stream::start_tls(OwnedSsl ssl, std::string_view early) {
   ssl_ = std::move(ssl);
   SSL_set_fd(ssl_.get(), descriptor());
   if (early.empty()) return;
-  BIO* memory = BIO_new(BIO_s_mem());
-  BIO_write(memory, early.data(), static_cast<int>(early.size()));
-  BIO_set_mem_eof_return(memory, -1);
-  SSL_set0_rbio(ssl_.get(), memory);
+  OwnedBio memory(BIO_new(BIO_s_mem()));
+  std::size_t written = 0;
+  if (!memory || BIO_write_ex(memory.get(), early.data(), early.size(), &written) != 1) return abort();
+  BIO_set_mem_eof_return(memory.get(), -1);
+  SSL_set0_rbio(ssl_.get(), memory.release());
   reads_early_ = true;
 }
 
@@ -48,12 +59,22 @@ Io Stream::tls_call(F call) noexcept {
     if (result > 0) return {Io::End::ok, count};
     const Io io = tls_result(result);
     if (!reads_early_ || io.end != Io::End::want_read) return io;
-    SSL_set0_rbio(ssl_.get(), BIO_new_socket(descriptor(), BIO_NOCLOSE));
+    BIO* socket = BIO_new_socket(descriptor(), BIO_NOCLOSE);
+    if (!socket) return {Io::End::cut, 0};
+    SSL_set0_rbio(ssl_.get(), socket);
     reads_early_ = false;
   }
 }
 
 Io Stream::try_read(std::span<char> into) noexcept {
+  if (++reads_in_a_row_ > most_reads_in_a_row) {
+    must_yield_ = true;
+    return {Io::End::want_read, 0};
+  }
+  return read_now(into);
+}
+
+Io Stream::read_now(std::span<char> into) noexcept {
   if (ssl_)
     return tls_call([&](std::size_t* n) { return SSL_read_ex(ssl_.get(), into.data(), into.size(), n); });
   if (aborted_) return {Io::End::cut, 0};
@@ -86,6 +107,12 @@ Task<std::optional<unsigned char>> Stream::peek() {
 
 Task<bool> Stream::wait(Io::End direction) {
   if (aborted_) co_return false;
+  reads_in_a_row_ = 0;
+  if (must_yield_ && direction == Io::End::want_read) {
+    must_yield_ = false;
+    co_await asio::post(socket_.get_executor(), asio::use_awaitable_t<Executor>{});
+    co_return !aborted_;
+  }
   const auto what = direction == Io::End::want_write ? Socket::wait_write : Socket::wait_read;
   auto [error] = co_await socket_.async_wait(what, as_value);
   co_return !error && !aborted_;
@@ -119,11 +146,14 @@ Task<bool> Stream::handshake() {
   }
 }
 
-void Stream::finish_writing() noexcept {
-  if (aborted_) return;
-  if (ssl_ && SSL_is_init_finished(ssl_.get())) {
+Task<void> Stream::finish_writing() {
+  if (aborted_ || finished_) co_return;
+  finished_ = true;
+  while (ssl_ && SSL_is_init_finished(ssl_.get())) {
     ERR_clear_error();
-    SSL_shutdown(ssl_.get());
+    const int result = SSL_shutdown(ssl_.get());
+    if (result >= 0 || SSL_get_error(ssl_.get(), result) != SSL_ERROR_WANT_WRITE) break;
+    if (!co_await wait(Io::End::want_write)) co_return;
   }
   ::shutdown(descriptor(), SHUT_WR);
 }
@@ -132,6 +162,15 @@ void Stream::abort() noexcept {
   aborted_ = true;
   // Not close(): the descriptor's number must not be reused while a coroutine still holds this object.
   ::shutdown(descriptor(), SHUT_RDWR);
+  boost::system::error_code ignored;
+  socket_.cancel(ignored);
+}
+
+void Stream::reset() noexcept {
+  if (ssl_) return abort();  // there the missing close_notify says it
+  aborted_ = true;
+  const linger at_once{1, 0};
+  ::setsockopt(descriptor(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);  // close() will send RST
   boost::system::error_code ignored;
   socket_.cancel(ignored);
 }
@@ -147,7 +186,7 @@ bool Stream::is_quiet() noexcept {
   const bool pending = ssl_ && SSL_has_pending(ssl_.get());
   if (!pending && ::poll(&p, 1, 0) == 0) return true;
   char byte = 0;
-  return try_read({&byte, 1}).end == Io::End::want_read;
+  return read_now({&byte, 1}).end == Io::End::want_read;
 }
 
 }  // namespace standin::proxy

@@ -45,7 +45,7 @@ class Stream {
 
   [[nodiscard]] Io try_read(std::span<char> into) noexcept;
   [[nodiscard]] Io try_write(std::string_view from) noexcept;
-  /// Until `io` may be tried again. False: the connection was aborted.
+  /// Until it may be tried again. False: the connection was aborted.
   Task<bool> wait(Io::End direction);
 
   /// The first byte that waits to be read on a plain connection, left where it is; nullopt at its end.
@@ -59,10 +59,15 @@ class Stream {
   /// False where it failed; the reason is in OpenSSL's error queue and the verify result.
   Task<bool> handshake();
 
-  /// Tells the peer that nothing more comes: close_notify, FIN. Never waits.
-  void finish_writing() noexcept;
-  /// Wakes whoever waits on it; every later call ends with `cut`.
+  /// Tells the peer that nothing more comes: close_notify, FIN. Waits while the peer reads what came before:
+  /// a close_notify that found no room would make a whole body look cut.
+  Task<void> finish_writing();
+  /// Wakes whoever waits on it; every later call ends with `cut`. The peer gets what was written, and no
+  /// close_notify.
   void abort() noexcept;
+  /// As abort(), for where a FIN alone would say that all is well: a plain peer sees a reset.
+  void reset() noexcept;
+  [[nodiscard]] bool is_aborted() const noexcept { return aborted_; }
   /// The peer closed its side, or the connection broke, whatever bytes still wait to be read.
   [[nodiscard]] bool peer_is_gone() const noexcept;
   /// Open, and nothing came but TLS's own messages (session tickets): fit to carry another request.
@@ -72,13 +77,17 @@ class Stream {
   [[nodiscard]] int descriptor() noexcept { return socket_.native_handle(); }
 
  private:
+  Io read_now(std::span<char> into) noexcept;
   Io tls_result(int result) noexcept;
   template <class F>
   Io tls_call(F call) noexcept;
 
   Socket socket_;
   OwnedSsl ssl_;
-  bool reads_early_ = false;  // OpenSSL still reads the bytes start_tls() was given
+  unsigned reads_in_a_row_ = 0;  // without having waited in between
+  bool must_yield_ = false;      // the next wait() is for the others' sake
+  bool reads_early_ = false;     // OpenSSL still reads the bytes start_tls() was given
+  bool finished_ = false;
   bool aborted_ = false;
 };
 

@@ -25,14 +25,14 @@ Task<void> copy(Stream& from, Inbox& early, Stream& to, std::uint64_t& count) {
       buffer.reset();
       intact = co_await from.wait(io.end);
     } else if (io.end == Io::End::eof) {
-      to.finish_writing();
+      co_await to.finish_writing();
       co_return;
     } else {
       intact = false;
     }
   }
-  from.abort();
-  to.abort();
+  from.reset();
+  to.reset();
 }
 
 }  // namespace

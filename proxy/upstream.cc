@@ -1,5 +1,7 @@
 #include "proxy/upstream.h"
 
+#include <algorithm>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
@@ -13,6 +15,9 @@ namespace standin::proxy {
 namespace {
 
 constexpr std::size_t max_idle_connections = 256;  // an origin; more are simply closed
+constexpr std::size_t max_ahead = 32;              // connections being made before they are asked for
+constexpr std::size_t many_pools = 256;
+constexpr std::chrono::minutes session_kept{10};
 
 Refusal unreachable(const Origin& origin, const std::string& why) {
   return {502, "upstream_unreachable", "cannot reach " + origin.to_string() + ": " + why,
@@ -60,10 +65,11 @@ Upstream::Upstream(const Executor& executor, ProxyOptions& options, Interceptor&
       [](void* pool, OwnedSession session) { static_cast<OriginPool*>(pool)->session = std::move(session); });
 }
 
-OriginPool& Upstream::pool(const Origin& origin) {
+PoolPointer Upstream::pool(const Origin& origin) {
   auto& found = pools_[origin.to_string()];
-  if (!found) found = std::make_unique<OriginPool>(origin);
-  return *found;
+  if (!found) found = std::make_shared<OriginPool>(origin);
+  found->last_used = Clock::now();
+  return found;
 }
 
 const UpstreamProxy* Upstream::way_out(const Origin& origin) const noexcept {
@@ -98,35 +104,69 @@ void Upstream::release(UpstreamPointer connection) {
 }
 
 void Upstream::sweep(Clock::time_point now) {
-  for (auto& [key, pool] : pools_) {
+  std::size_t left = pools_.size();
+  std::erase_if(pools_, [&](const auto& entry) {
+    const PoolPointer& pool = entry.second;
     std::erase_if(pool->idle, [&](const UpstreamPointer& c) {
       return now - c->idle_since > options_.limits.pool_idle || c->stream.peer_is_gone();
     });
-  }
+    const bool used = pool.use_count() > 1 || !pool->idle.empty();
+    if (used || (now - pool->last_used < session_kept && left <= many_pools)) return false;
+    --left;
+    return true;
+  });
 }
 
-void Upstream::prepare(OriginPool& pool) {
-  if (!pool.idle.empty()) return;
+bool Upstream::has_idle() const noexcept {
+  return std::any_of(pools_.begin(), pools_.end(),
+                     [](const auto& entry) { return !entry.second->idle.empty(); });
+}
+
+void Upstream::stop() noexcept {
+  stopped_ = true;
+  for (Timer* limit : limits_) limit->cancel();
+}
+
+void Upstream::prepare(PoolPointer pool) {
+  if (!pool->idle.empty() || pool->ahead.size() >= max_ahead) return;
   auto ahead = std::make_shared<OriginPool::Ahead>(executor_);
-  pool.ahead.push_back(ahead);
-  asio::co_spawn(executor_, dial_ahead(pool, ahead), asio::detached);
+  pool->ahead.push_back(ahead);
+  asio::co_spawn(executor_, dial_ahead(std::move(pool), ahead), asio::detached);
 }
 
-Task<void> Upstream::dial_ahead(OriginPool& pool, std::shared_ptr<OriginPool::Ahead> ahead) {
-  ahead->result = co_await dial(pool);
+Task<void> Upstream::dial_ahead(PoolPointer pool, std::shared_ptr<OriginPool::Ahead> ahead) {
+  try {
+    ahead->result = co_await dial(*pool);
+  } catch (const std::exception&) {
+    // Out of memory. Whoever waits finds no result, and dials for itself.
+  }
   ahead->done.set();
   if (ahead->claimed) co_return;
   // Whoever it was for has not come yet: it waits with the idle ones. Why it failed is told by the next try.
-  pool.ahead.remove(ahead);
-  if (auto* connection = std::get_if<UpstreamPointer>(&*ahead->result)) {
-    (*connection)->idle_since = Clock::now();
-    pool.idle.push_back(std::move(*connection));
-  }
+  pool->ahead.remove(ahead);
+  if (!ahead->result) co_return;
+  if (auto* connection = std::get_if<UpstreamPointer>(&*ahead->result)) release(std::move(*connection));
+}
+
+template <class T>
+Task<std::optional<T>> Upstream::within_limit(Task<T> work) {
+  struct Registered {
+    std::unordered_set<Timer*>& all;
+    Timer timer;
+    ~Registered() { all.erase(&timer); }
+  } limit{limits_, Timer(executor_, options_.limits.upstream_connect)};
+  if (stopped_) co_return std::nullopt;
+  limits_.insert(&limit.timer);
+  co_return co_await within<T>(limit.timer, std::move(work));
+}
+
+Refusal Upstream::refusal_without_answer(const Origin& origin) const {
+  return stopped_ ? Refusal{503, "aborted", "the run is ending", ""} : too_slow(origin);
 }
 
 Task<Dialed> Upstream::dial(OriginPool& pool) {
-  auto dialed = co_await within<Dialed>(options_.limits.upstream_connect, dial_without_limit(pool));
-  if (!dialed) co_return too_slow(pool.origin);
+  auto dialed = co_await within_limit<Dialed>(dial_without_limit(pool));
+  if (!dialed) co_return refusal_without_answer(pool.origin);
   co_return std::move(*dialed);
 }
 
@@ -144,14 +184,16 @@ Task<Dialed> Upstream::dial_without_limit(OriginPool& pool) {
   SSL_set_app_data(ssl.get(), &pool);
   connection->stream.start_tls(std::move(ssl));
   if (!co_await connection->stream.handshake()) {
-    co_return not_trusted(origin, describe_handshake_failure(connection->stream.ssl(), origin));
+    const std::string why = describe_handshake_failure(connection->stream.ssl(), origin);
+    pool.session.reset();  // lest a session that the origin chokes on fails every attempt to come
+    co_return not_trusted(origin, why);
   }
   co_return connection;
 }
 
 Task<Reached> Upstream::connect(const Origin& origin) {
-  auto connected = co_await within<Reached>(options_.limits.upstream_connect, connect_within_limit(origin));
-  if (!connected) co_return too_slow(origin);
+  auto connected = co_await within_limit<Reached>(connect_within_limit(origin));
+  if (!connected) co_return refusal_without_answer(origin);
   co_return std::move(*connected);
 }
 

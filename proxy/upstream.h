@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <variant>
 #include <vector>
 
@@ -23,7 +24,7 @@ struct UpstreamConnection {
   UpstreamConnection(Socket socket, OriginPool& home) : stream(std::move(socket)), pool(&home) {}
 
   Stream stream;
-  OriginPool* pool;                         // never null; outlives the connection
+  OriginPool* pool;                         // whoever holds the connection holds that, or is it
   bool reused = false;                      // it has carried a request before: it may have died meanwhile
   const UpstreamProxy* by_proxy = nullptr;  // plain HTTP by way of the company's proxy: absolute-form
   Clock::time_point idle_since;
@@ -49,7 +50,9 @@ class OriginPool {
   std::vector<UpstreamPointer> idle;
   OwnedSession session;
   std::list<std::shared_ptr<Ahead>> ahead;
+  Clock::time_point last_used;
 };
+using PoolPointer = std::shared_ptr<OriginPool>;  // shared with the conversations that use it
 
 /// The way to origins: resolves, asks the interceptor, connects, verifies, keeps alive.
 /// `acquire(origin)` always verifies: there is no flag to say otherwise.
@@ -57,7 +60,7 @@ class Upstream {
  public:
   Upstream(const Executor& executor, ProxyOptions& options, Interceptor& interceptor);
 
-  OriginPool& pool(const Origin& origin);
+  PoolPointer pool(const Origin& origin);
 
   /// A connection that can take a request now. An idle one is looked at first: one that its origin has closed
   /// is never handed out.
@@ -65,11 +68,15 @@ class Upstream {
   /// ... a new one in any case.
   Task<Dialed> dial(OriginPool& pool);
   /// Begins to make one, for the acquire() that is about to come, unless one is idle.
-  void prepare(OriginPool& pool);
+  void prepare(PoolPointer pool);
   /// Takes a connection back whose last exchange ended cleanly.
   void release(UpstreamPointer connection);
-  /// Closes what has been idle for too long.
+  /// Closes what has been idle for too long, and forgets origins that nobody has used for long: a child may
+  /// ask for any number of them.
   void sweep(Clock::time_point now);
+  [[nodiscard]] bool has_idle() const noexcept;
+  /// Ends every attempt to connect, and begins no other.
+  void stop() noexcept;
 
   /// Bytes to `origin`, through the company's proxy where there is one, after the egress check of each
   /// address: for tunnels.
@@ -81,14 +88,19 @@ class Upstream {
   Task<Reached> connect_directly(const Origin& origin, bool is_company_proxy);
   Task<Reached> connect_by_proxy(const Origin& origin, const UpstreamProxy& proxy);
   Task<Dialed> dial_without_limit(OriginPool& pool);
-  Task<void> dial_ahead(OriginPool& pool, std::shared_ptr<OriginPool::Ahead> ahead);
+  Task<void> dial_ahead(PoolPointer pool, std::shared_ptr<OriginPool::Ahead> ahead);
+  template <class T>
+  Task<std::optional<T>> within_limit(Task<T> work);
+  Refusal refusal_without_answer(const Origin& origin) const;
 
   Executor executor_;
   ProxyOptions& options_;
   Interceptor& interceptor_;
   Resolver resolver_;
   ClientTls tls_;
-  std::unordered_map<std::string, std::unique_ptr<OriginPool>> pools_;
+  std::unordered_map<std::string, PoolPointer> pools_;
+  std::unordered_set<Timer*> limits_;  // of the attempts that are under way
+  bool stopped_ = false;
 };
 
 }  // namespace standin::proxy

@@ -192,20 +192,45 @@ TEST(AuditLine, AnEntryUsedAgainKeepsNothingOfTheLastOne) {
 
 TEST(AuditLine, ForeignJsonIsNoEntry) {
   AuditEntry entry;
-  const std::string deep =
-      R"({"time":"2026-03-01T00:00:00.000000Z","run":"69a4c0de00000001","seq":1,"event":"use","x":)";
-  EXPECT_FALSE(audit::parse_entry("{}", entry));
-  EXPECT_FALSE(audit::parse_entry("[]", entry));
-  EXPECT_FALSE(audit::parse_entry("", entry));
-  EXPECT_FALSE(audit::parse_entry(deep + std::string(1 << 20, '['), entry));
-  EXPECT_TRUE(audit::parse_entry(deep + R"({"event":"run_ended","path":["x"]}})", entry));
+  for (const std::string_view text : {"", "{}", "[]", "null", R"({"time":"2026-03-01T00:00:00.000000Z"})"}) {
+    EXPECT_FALSE(audit::parse_entry(text, entry)) << text;
+  }
+}
+
+TEST(AuditLine, AFieldOfALaterVersionIsPassedOver) {
+  auto line = line_of(event("use"));
+  line.pop_back();
+  const auto with = [&](const std::string& field) {
+    return std::string(line).insert(line.find(R"(,"prev":")"), field);
+  };
+  AuditEntry entry;
+  EXPECT_TRUE(audit::parse_entry(with(R"(,"x":{"event":"run_ended","path":["x"]})"), entry));
   EXPECT_EQ(entry.event, "use");
+  EXPECT_EQ(entry.path, "");
+  EXPECT_FALSE(audit::parse_entry(with(R"(,"x":)" + std::string(1 << 20, '[')), entry));
+  EXPECT_FALSE(audit::parse_entry(with(R"(},{"x":1)"), entry));
+  EXPECT_FALSE(audit::parse_entry(with(R"("x":1)"), entry));
 }
 
 TEST(AuditLine, ARunsNameTellsItsDay) {
   EXPECT_EQ(audit::day_of_run(testing::run_at(at(0us))), "2026-03-01");
   EXPECT_EQ(audit::day_of_run(testing::run_at(at(-1s))), "2026-02-28");
   EXPECT_EQ(audit::day_of_run("not a run's name"), std::nullopt);
+}
+
+TEST(AuditLine, TheExampleOfTheFormatsPageVerifies) {
+  std::ifstream page(STANDIN_SOURCE_DIR "/docs/audit-format.md");
+  const auto key = test_key();
+  std::size_t records = 0;
+  for (std::string line; std::getline(page, line);) {
+    const auto start = line.find_first_not_of(' ');
+    const auto frame =
+        audit::parse_frame(start == std::string::npos ? "" : std::string_view(line).substr(start));
+    if (!frame) continue;
+    ++records;
+    EXPECT_TRUE(audit::Mac::of_record(key, frame->signed_part).fits(frame->mac)) << line;
+  }
+  EXPECT_EQ(records, 3U);
 }
 
 }  // namespace

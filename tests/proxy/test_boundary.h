@@ -1,0 +1,129 @@
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "proxy/proxy.h"
+#include "tests/fake_upstream.h"
+#include "tests/test_client.h"
+#include "tests/test_pki.h"
+
+namespace standin::proxy::testing {
+
+using standin::testing::Conversation;
+using standin::testing::FakeUpstream;
+using standin::testing::Flaw;
+using standin::testing::Gate;
+using standin::testing::Received;
+using standin::testing::Reply;
+using standin::testing::Response;
+using standin::testing::StreamError;
+using standin::testing::TestClient;
+using standin::testing::TestPki;
+
+inline constexpr std::string_view stand_in = "ghp_standin00000";
+inline constexpr std::string_view secret = "ghp_RealSecret/+";
+
+/// What may happen, in ten lines: swaps the one stand-in in every field, and remembers what it was asked. The
+/// hooks are set before the proxy starts.
+class ScriptedInterceptor final : public Interceptor {
+ public:
+  std::function<std::optional<Refusal>(const Origin&)> refuse_origin;
+  std::function<std::optional<Refusal>(const IpAddress&)> refuse_address;
+  std::function<std::optional<Refusal>(const RequestHead&)> refuse_request;
+  std::function<std::optional<Refusal>(const Origin&)> refuse_tunnel;
+  std::function<void(RequestHead&)> change;
+  std::vector<OriginPattern> bound;
+
+  Handling handling(const Origin& origin) override {
+    for (const auto& pattern : bound) {
+      if (pattern.matches(origin)) return Handling::intercept;
+    }
+    return Handling::tunnel;
+  }
+  std::optional<Refusal> check_origin(const Origin& o) override {
+    return refuse_origin ? refuse_origin(o) : std::nullopt;
+  }
+  std::optional<Refusal> check_address(const Origin&, const IpAddress& a) override {
+    return refuse_address ? refuse_address(a) : std::nullopt;
+  }
+  Verdict on_request(const Origin& origin, RequestHead& head) override;
+  std::optional<Refusal> on_tunnel(const Origin& origin) override;
+  void on_refused(const Origin*, std::string_view method, std::string_view target,
+                  const Refusal& refusal) noexcept override;
+
+  /// "GET https://localhost:1234 /path" of each request that passed, "CONNECT https://…" of each tunnel.
+  [[nodiscard]] std::vector<std::string> passed() const;
+  /// "502 upstream_tls message" of each.
+  [[nodiscard]] std::vector<std::string> refused() const;
+  /// How the exchanges ended, in that order; waits for so many.
+  std::vector<Outcome> wait_for_outcomes(std::size_t count) const;
+  [[nodiscard]] std::size_t outcomes() const;
+  [[nodiscard]] std::size_t unfinished() const;  // exchanges handed out, and neither told nor destroyed
+
+ private:
+  class Recorded;
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
+  std::vector<std::string> passed_, refused_;
+  std::vector<Outcome> outcomes_;
+  std::size_t open_ = 0;
+};
+
+/// A proxy with one TLS origin behind it, "localhost", that is bound: the stage of every test here.
+class BoundaryTest : public ::testing::Test {
+ protected:
+  TestPki pki;
+  FakeUpstream origin{pki.make_certificate({"localhost", "127.0.0.1"})};
+  ScriptedInterceptor interceptor;
+  ProxyOptions options;
+  std::optional<Proxy> proxy;
+
+  BoundaryTest() { bind("localhost:" + std::to_string(origin.port())); }
+
+  void bind(const std::string& pattern) {
+    options.bound.push_back(OriginPattern::parse(pattern));
+    interceptor.bound.push_back(options.bound.back());
+  }
+  /// Starts the proxy at the first call.
+  Proxy& start();
+  [[nodiscard]] std::string userinfo();  // "standin:PASSWORD"
+  [[nodiscard]] std::string authorization() { return standin::testing::basic(userinfo()); }
+  [[nodiscard]] std::string authority() const { return "localhost:" + std::to_string(origin.port()); }
+
+  /// A client inside an intercepted TLS connection to the origin.
+  struct Session : TestClient {
+    explicit Session(BoundaryTest& test) : Session(test, test.authority()) {}
+    Session(BoundaryTest& test, const std::string& authority);
+    Response get(std::string_view target, const standin::testing::Fields& fields = {}) {
+      return request("GET", target, host, fields);
+    }
+    Response post(std::string_view target, std::string_view body) {
+      return request("POST", target, host, {}, body);
+    }
+    std::string host;
+  };
+  /// One that has spoken with nobody yet.
+  struct Outside : TestClient {
+    explicit Outside(BoundaryTest& test) : TestClient(test.start().port()) {}
+  };
+  /// "GET http://HOST/PATH" with the password.
+  [[nodiscard]] std::string absolute(const std::string& line, const std::string& host,
+                                     const std::string& more = {});
+};
+
+/// The `Standin-Error` of a response, and its JSON body, which must agree.
+std::string error_code(const Response& response);
+
+/// Resident memory of this process, in bytes.
+std::size_t resident_bytes();
+
+}  // namespace standin::proxy::testing
