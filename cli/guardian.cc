@@ -50,6 +50,13 @@ void close_memory() noexcept {
   ::prctl(PR_SET_DUMPABLE, 0);
 }
 
+/// A pipe that nobody reads and a full quota are errors that are told, not ends. The child has its own: it
+/// was forked before.
+void ignore_write_signals() noexcept {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+}
+
 int run_broker(BrokerMain& broker_main, Launch& launch) {
   try {
     return broker_main(launch);
@@ -74,7 +81,7 @@ int run_broker(BrokerMain& broker_main, Launch& launch) {
     Launch launch(WaitingChild::fork(start, [&] { broker_main = nullptr; }), std::move(line.broker_end),
                   guardian, start);
     close_memory();
-    std::signal(SIGPIPE, SIG_IGN);
+    ignore_write_signals();
     start.restore_mask();
     status = run_broker(broker_main, launch);
   } catch (const Error& error) {
@@ -150,7 +157,7 @@ int supervise(Inheritance start, BrokerMain broker_main) {
   line.broker_end.close();
   start.give_up_descriptors();
   close_memory();
-  std::signal(SIGPIPE, SIG_IGN);
+  ignore_write_signals();
   return guard(broker, line.guardian_end);
 }
 

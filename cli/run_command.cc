@@ -109,7 +109,7 @@ void record_start(broker::AuditLog& audit, const std::string& command) {
   broker::AuditRecord record;
   record.event = "run_started";
   record.command = command;
-  record.reason = "capture by environment";
+  record.reason = "capture_environment";
   audit.append(record);
 }
 
@@ -166,6 +166,7 @@ int run_broker(const RunArguments& arguments, std::optional<vault::Secret> key, 
   proxy.start();
   if (const auto failure = launch.exec(arguments.command, environment)) {
     proxy.stop();
+    broker.settle();
     RunEnd end;
     end.exit_status = failure->exit_status();
     record_end(audit, command, end);
@@ -174,6 +175,7 @@ int run_broker(const RunArguments& arguments, std::optional<vault::Secret> key, 
   }
   const RunEnd end = launch.wait();
   proxy.stop();
+  broker.settle();
   record_end(audit, command, end);
   if (end.surviving > 0) {
     print_warning("some of what the command left running could not be ended", "see 'ps', and end it by hand");

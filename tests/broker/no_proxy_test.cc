@@ -76,11 +76,11 @@ TEST(NoProxyMerge, ReadsAWildcardOriginAsAllItsSubdomains) {
 }
 
 TEST(NoProxyMerge, DropsTheLoopbackNameThatIsBound) {
-  EXPECT_EQ(merged("", {"http://localhost:8080"}), "127.0.0.1,::1,[::1]");
+  EXPECT_EQ(merged("", {"http://localhost:8080"}), "");
   EXPECT_EQ(merged("localhost:3000,localhost:8080", {"http://localhost:8080"}),
-            "localhost:3000,127.0.0.1,::1,[::1]");
-  EXPECT_EQ(merged("", {"http://127.0.0.1:8080"}), "localhost,::1,[::1]");
-  EXPECT_EQ(merged("", {"https://[::1]:8443"}), "localhost,127.0.0.1");
+            "localhost:3000");
+  EXPECT_EQ(merged("", {"http://127.0.0.1:8080"}), "");
+  EXPECT_EQ(merged("", {"https://[::1]:8443"}), "");
 }
 
 TEST(NoProxyMerge, DropsRangesAroundABoundAddress) {

@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 
+#include "cli/secret_source.h"
 #include "tests/cli/launcher_fixture.h"
 
 // No process outlives a run, whoever dies first.

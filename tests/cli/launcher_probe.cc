@@ -31,6 +31,7 @@
 #include "cli/exit_status.h"
 #include "cli/guardian.h"
 #include "cli/messages.h"
+#include "cli/secret_source.h"
 
 namespace standin::cli {
 namespace {
