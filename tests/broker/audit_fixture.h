@@ -72,11 +72,11 @@ class TestLog {
   /// The newest day's file.
   [[nodiscard]] std::filesystem::path file() const { return file(audit::list_days(folder()).back()); }
 
-  [[nodiscard]] AuditLog open(std::string run = AuditLog::new_run_id()) const {
+  AuditLog open(std::string run = AuditLog::new_run_id()) const {
     return AuditLog(folder(), test_key(), std::move(run));
   }
-  [[nodiscard]] AuditVerification verify() const { return verify_audit(folder(), test_key()); }
-  [[nodiscard]] std::vector<AuditEntry> query(const AuditFilter& filter = {}) const {
+  AuditVerification verify() const { return verify_audit(folder(), test_key()); }
+  std::vector<AuditEntry> query(const AuditFilter& filter = {}) const {
     std::vector<AuditEntry> found;
     query_audit(folder(), filter, [&](const AuditEntry& entry) {
       found.push_back(entry);
