@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace standin::vault {
 
@@ -22,7 +23,7 @@ class Error : public std::runtime_error {
     permissions,    // others can read the vault or the key
     not_ours,       // the file belongs to another user
     bad_name,       // a credential's name that is not allowed
-    bad_secret,     // empty, or too large
+    bad_secret,     // empty or too large: a secret, a passphrase, a scope, the vault
     io,             // the system refused: disk full, read-only, ...
   };
 
