@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,9 +14,13 @@
 namespace standin::broker {
 
 /// One record, before it gets its place in a chain. Empty strings and nullopt are left out of the line.
-/// Nothing in it may ever hold a secret or a stand-in: whoever fills it redacts first.
+/// Nothing in it may ever hold a secret or a stand-in: whoever fills it redacts first. Hostile bytes are
+/// welcome.
 struct AuditRecord {
-  std::string_view event;  // run_started, use, use_done, refused, tunnel, run_ended, credential_added, ...
+  /// run_started, use, use_done, refused, tunnel, run_ended, credential_added, ...: [a-z_]+. A run begins
+  /// with run_started and ends with run_ended. use_done repeats credential, method, origin and path of its
+  /// use.
+  std::string_view event;
   std::string_view command;
   std::string_view credential;
   std::string_view site;
@@ -23,10 +28,10 @@ struct AuditRecord {
   std::string_view origin;
   std::string_view path;
   std::optional<unsigned> status;
-  std::optional<std::uint64_t> bytes;           // response body, as received
-  std::optional<std::uint64_t> request_bytes;   // request body, as sent
+  std::optional<std::uint64_t> bytes;          // response body, as received
+  std::optional<std::uint64_t> request_bytes;  // request body, as sent
   std::optional<std::chrono::microseconds> duration;
-  std::string_view reason;
+  std::string_view reason;          // a code, possibly followed by ": " and a sentence
   std::optional<std::uint64_t> of;  // use_done: the seq of the use it ends
 };
 
@@ -37,15 +42,17 @@ struct AuditRecord {
 /// returns, the record is with the kernel: it survives this process being killed. Thread-safe.
 class AuditLog {
  public:
-  /// `run` names the chain: new_run_id(). `key`: Vault::derive_key("audit"). The folder is made, 0700.
-  /// Throws Error(audit_unavailable) where it can't be written.
+  /// `run` names the chain: new_run_id(), or it throws std::invalid_argument. `key`:
+  /// Vault::derive_key("audit"). The folder is made, 0700. Throws Error(audit_unavailable) where it can't be
+  /// written, or others can write it.
   AuditLog(std::filesystem::path folder, vault::Secret key, std::string run);
   ~AuditLog();
   AuditLog(const AuditLog&) = delete;
   AuditLog& operator=(const AuditLog&) = delete;
 
   /// Returns the record's seq. Throws Error(audit_unavailable) with path and reason when it is not wholly
-  /// written; the chain then goes on from the last whole record.
+  /// written; the chain then goes on from the last whole record. Where a file-size limit can be met, the
+  /// process has to ignore SIGXFSZ.
   std::uint64_t append(const AuditRecord& record);
 
   [[nodiscard]] const std::string& run() const noexcept;

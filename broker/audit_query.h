@@ -14,7 +14,8 @@
 
 namespace standin::broker {
 
-/// A record as it was read. `line` is the JSON as written, without the newline.
+/// A record as it was read. `line` is the JSON as written, without the newline: plain ASCII. The other texts
+/// are decoded, and may hold whatever a hostile peer sent: who prints them on a terminal escapes them.
 struct AuditEntry {
   std::string line;
   std::string time, run, event, user, command, credential, site, method, origin, path, reason;
@@ -32,7 +33,7 @@ struct AuditFilter {
   std::optional<std::chrono::system_clock::time_point> since;
   std::string credential;
   std::string origin;   // an origin or a host: "api.github.com" finds "https://api.github.com"
-  std::string outcome;  // "ok" (2xx, 3xx), "failed" (4xx, 5xx or none), "refused", a status, or a reason's code
+  std::string outcome;  // "ok", "failed", "refused", a status, or a reason's code (docs/audit-format.md)
   std::string run;      // an id or its first characters
 };
 
@@ -47,8 +48,8 @@ void query_audit(const std::filesystem::path& folder, const AuditFilter& filter,
 void follow_audit(const std::filesystem::path& folder, const AuditFilter& filter, int stop_fd,
                   const std::function<bool(const AuditEntry&)>& each);
 
-/// When `credential` was last used, from the newest `use` record, or nullopt. Reads backwards from the newest
-/// file, and gives up after `max_bytes`.
+/// When each of the credentials was last used: the time of its newest `use` record, or nullopt. Reads
+/// backwards from the newest file, and gives up after `max_bytes`.
 std::vector<std::optional<std::string>> last_uses(const std::filesystem::path& folder,
                                                   const std::vector<std::string>& credentials,
                                                   std::uint64_t max_bytes = 64 << 20);
@@ -56,10 +57,10 @@ std::vector<std::optional<std::string>> last_uses(const std::filesystem::path& f
 /// One thing wrong with the log.
 struct AuditFinding {
   enum class Kind {
-    changed,     // the mac does not fit the record
-    missing,     // a seq is not there
-    reordered,   // a seq comes after a later one
-    torn,        // a line that is not a record: cut off, or foreign
+    changed,     // the mac does not fit the record, or it does not follow the one before it
+    missing,     // a seq is not there, or what a later chain says was there
+    reordered,   // a record stands behind a later one, twice, or in another day's file
+    torn,        // a line, or a part of one, that is not a record: cut off, or foreign
     unfinished,  // the run has no run_ended: still running, killed, or its end was cut off
   };
   Kind kind;
@@ -71,13 +72,18 @@ struct AuditFinding {
 };
 
 struct AuditVerification {
-  std::uint64_t records = 0;
+  static constexpr std::uint64_t max_listed = 1000;
+
+  std::uint64_t records = 0;  // whose mac fits
   std::uint64_t runs = 0;
   std::uint64_t files = 0;
-  std::vector<AuditFinding> findings;
-  /// No finding but `unfinished` ones.
+  std::uint64_t damages = 0;  // all findings but `unfinished` ones; the first max_listed are in the list
+  std::vector<AuditFinding> findings;  // by file and line
+  /// No damage: no finding but `unfinished` ones.
   [[nodiscard]] bool intact() const noexcept;
 };
+/// Checks the whole log as it stands at this moment, while others may append to it. Throws
+/// Error(audit_unavailable).
 AuditVerification verify_audit(const std::filesystem::path& folder, const vault::Secret& key);
 
 }  // namespace standin::broker
