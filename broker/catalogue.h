@@ -28,11 +28,13 @@ struct Provider {
 const std::vector<Provider>& providers();
 const Provider* find_provider(std::string_view name);
 
-/// The provider's defaults as a credential named `name`. `origins` etc. that a flag gave replace them after.
+/// The provider's defaults as a credential named `name`, its commands included and its first shape.
+/// `origins` etc. that a flag gave replace them after.
 Credential from_provider(std::string_view name, const Provider& provider);
 
-/// The shape of `provider` that the secret has: its prefix, its alphabet and about its length. nullopt where
-/// it looks like none of them: worth a warning at `add`, no more.
+/// The shape of `provider` that the secret has: its prefix (where the shape's has a run of digits, any run of
+/// letters and digits), its alphabet, and from a quarter to twice its length. nullopt where it looks like
+/// none of them: worth a warning at `add`, no more.
 std::optional<Shape> shape_of(const vault::Secret& secret, const Provider& provider);
 
 }  // namespace standin::broker
