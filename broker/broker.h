@@ -1,9 +1,8 @@
 #pragma once
 
-#include <filesystem>
 #include <functional>
 #include <memory>
-#include <span>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,36 +10,34 @@
 #include "broker/credential.h"
 #include "broker/egress.h"
 #include "broker/error.h"
+#include "broker/selection.h"
 #include "proxy/interceptor.h"
 #include "vault/vault.h"
 
 namespace standin::broker {
 
-/// Which credentials a run asks for (docs/standin.1.md, "Which credentials a run gets").
-struct Selection {
-  std::vector<std::string> with;  // --with
-  bool all = false;               // --all
-  std::vector<std::pair<std::string, std::string>> variables;  // --env VAR=NAME: a further variable for NAME
-};
-
-/// The credentials of the run, in the vault's order; `--env` adds NAME where it is not selected otherwise.
-/// Throws Error(unknown_credential), Error(no_credentials) with the list and the two flags.
-std::vector<Credential> select_credentials(const vault::Vault& vault, const Selection& selection,
-                                           std::span<const std::string> command);
-
 struct BrokerOptions {
-  std::vector<Credential> credentials;
+  std::vector<Credential> credentials;  // select_credentials()
   EgressMode egress = EgressMode::guarded;
   std::vector<std::string> allowed_networks;
-  /// Called from the proxy's thread, once a run and kind of refusal: for stderr.
+  /// Called from the proxy's thread, once a run and code of refusal: for stderr. Must not throw.
   std::function<void(const proxy::Refusal&)> report;
 };
 
-/// Says what may happen in one run: the interceptor behind its proxy. Holds the run's stand-ins and opens a
-/// secret only for the swap it goes into. Follows `rotate`, `edit` and `remove`: the vault is looked at before
-/// each use (one stat), so that running children use a new secret from their next request on.
+/// Says what may happen in one run: the interceptor behind its proxy. Holds the run's stand-ins; a secret is
+/// opened for its first use, and stays open (in the locked memory of vault::Secret) until the vault changes.
+///
+/// Follows `rotate`, `edit` and `remove`: the vault is looked at before each request (one stat), so that
+/// running children use a new secret from their next request on. Which origins are decrypted is fixed when
+/// the run starts, because its certificate authority may not vouch for others: an origin that `edit` adds is
+/// reached by the next run. A vault that changed and can't be read again refuses every use, 502
+/// secret_unusable; a credential that is gone, 403 denied_by_rule.
+///
+/// Every use is on record before on_request() returns. When the log can't be written, nothing is swapped
+/// (503 audit_unavailable); how an exchange ended is kept then, and written before the next use.
 ///
 /// Thread: the constructor and stand_ins() on one thread before the proxy starts; the rest on the proxy's.
+/// The broker must outlive the proxy and its exchanges. The constructor throws Error(bad_network), Error(io).
 class Broker final : public proxy::Interceptor {
  public:
   Broker(BrokerOptions options, vault::Vault vault, AuditLog& audit);
@@ -48,11 +45,16 @@ class Broker final : public proxy::Interceptor {
 
   /// The stand-in of each of options.credentials, in order.
   [[nodiscard]] const std::vector<std::string>& stand_ins() const noexcept;
-  [[nodiscard]] std::vector<proxy::OriginPattern> bound_origins() const;
+  /// What this run decrypts, each pattern once.
+  [[nodiscard]] const std::vector<proxy::OriginPattern>& bound_origins() const noexcept;
+  /// Writes what the log still lacks. To be called when the proxy has stopped, before `run_ended`.
+  /// Throws Error(audit_unavailable).
+  void settle();
 
   proxy::Handling handling(const proxy::Origin& origin) override;
   std::optional<proxy::Refusal> check_origin(const proxy::Origin& origin) override;
-  std::optional<proxy::Refusal> check_address(const proxy::Origin& origin, const proxy::IpAddress& address) override;
+  std::optional<proxy::Refusal> check_address(const proxy::Origin& origin,
+                                              const proxy::IpAddress& address) override;
   proxy::Verdict on_request(const proxy::Origin& origin, proxy::RequestHead& head) override;
   std::optional<proxy::Refusal> on_tunnel(const proxy::Origin& origin) override;
   void on_refused(const proxy::Origin* origin, std::string_view method, std::string_view target,

@@ -39,16 +39,27 @@ class Rewriter {
   Rewriter(proxy::RequestHead& head, const Found& found, const LendSecret& lend)
       : head_(head), found_(found), lend_(lend) {}
 
+  /// Makes the replacement for one place.
   std::optional<Failure> place(Swaps swaps) {
     if (swaps.front().field == Swap::target) return target(swaps);
     return is_basic(swaps.front().grammar) ? basic(swaps) : field(swaps);
+  }
+
+  void apply() && {
+    for (auto& [field, value] : replacements_) {
+      if (field == Swap::target) {
+        head_.replace_target(std::move(value));
+      } else {
+        head_.replace_value(field, std::move(value));
+      }
+    }
   }
 
  private:
   std::optional<Failure> target(Swaps swaps) {
     proxy::WipingBuffer out;
     if (auto failure = rewrite(head_.target, swaps, out)) return failure;
-    head_.replace_target(std::move(out));
+    replacements_.emplace_back(Swap::target, std::move(out));
     return std::nullopt;
   }
 
@@ -56,7 +67,7 @@ class Rewriter {
     proxy::WipingBuffer out;
     if (auto failure = rewrite(head_.fields[swaps.front().field].value, swaps, out)) return failure;
     if (has_outer_space(proxy::view(out))) return Failure{swaps.front().use, Unusable::outer_space};
-    head_.replace_value(swaps.front().field, std::move(out));
+    replacements_.emplace_back(swaps.front().field, std::move(out));
     return std::nullopt;
   }
 
@@ -66,7 +77,7 @@ class Rewriter {
     proxy::WipingBuffer out;
     if (auto failure = rewrite(proxy::view(basic.user_pass), swaps, out)) return failure;
     basic.user_pass = std::move(out);
-    head_.replace_value(field, encode_basic(basic));
+    replacements_.emplace_back(field, encode_basic(basic));
     return std::nullopt;
   }
 
@@ -89,12 +100,13 @@ class Rewriter {
   proxy::RequestHead& head_;
   const Found& found_;
   const LendSecret& lend_;
+  std::vector<std::pair<std::size_t, proxy::WipingBuffer>> replacements_;
 };
 
 }  // namespace
 
-std::optional<proxy::Refusal> Injector::inject(proxy::RequestHead& head, const Found& found,
-                                               const LendSecret& lend) const {
+std::optional<Refused> Injector::inject(proxy::RequestHead& head, const Found& found,
+                                        const LendSecret& lend) const {
   Rewriter rewriter(head, found, lend);
   const Swaps all(found.swaps);
   for (std::size_t begin = 0; begin < all.size();) {
@@ -102,10 +114,11 @@ std::optional<proxy::Refusal> Injector::inject(proxy::RequestHead& head, const F
     while (end < all.size() && all[end].field == all[begin].field) ++end;
     if (const auto failure = rewriter.place(all.subspan(begin, end - begin))) {
       const Use& use = found.uses[failure->use];
-      return unusable_secret(credentials_[use.index]->name, use.site, failure->reason);
+      return Refused{use, unusable_secret(credentials_[use.index]->name, use.site, failure->reason)};
     }
     begin = end;
   }
+  std::move(rewriter).apply();
   return std::nullopt;
 }
 

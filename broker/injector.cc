@@ -183,7 +183,7 @@ class Injector::Judge {
   }
 
   Judgement verdict() && {
-    if (refusal_) return *std::move(refusal_);
+    if (refused_) return *std::move(refused_);
     return std::move(found_);
   }
 
@@ -214,33 +214,34 @@ class Injector::Judge {
     const Credential& credential = *injector_.credentials_[match.index];
     const auto grammar = grammar_at(credential, place);
     if (!grammar && !place.authentication) return true;
+    const std::string site = site_of(place, grammar.value_or(default_grammar(place)));
     if (!credential.is_bound_to(origin_)) {
-      refusal_ = wrong_origin(credential, site_of(place, grammar.value_or(default_grammar(place))), origin_);
+      refused_ = {{match.index, site}, wrong_origin(credential, site, origin_)};
     } else if (!grammar) {
-      refusal_ = wrong_site(credential, site_of(place, default_grammar(place)));
+      refused_ = {{match.index, site}, wrong_site(credential, site)};
     } else {
-      const std::size_t use = use_of(match.index, site_of(place, *grammar));
+      const std::size_t use = use_of(match.index, site);
       found_.swaps.push_back({field, offset + match.begin, offset + match.end, use, *grammar});
     }
-    return !refusal_;
+    return !refused_;
   }
 
   static Grammar default_grammar(const Place& place) noexcept {
     return place.kind == Site::Kind::basic ? Grammar::basic : Grammar::field;
   }
 
-  std::size_t use_of(std::size_t index, std::string site) {
+  std::size_t use_of(std::size_t index, const std::string& site) {
     for (std::size_t i = 0; i < found_.uses.size(); ++i) {
       if (found_.uses[i].index == index && found_.uses[i].site == site) return i;
     }
-    found_.uses.push_back({index, std::move(site)});
+    found_.uses.push_back({index, site});
     return found_.uses.size() - 1;
   }
 
   const Injector& injector_;
   const proxy::Origin& origin_;
   Found found_;
-  std::optional<proxy::Refusal> refusal_;
+  std::optional<Refused> refused_;
   std::size_t seen_ = 0;  // stand-ins, swapped or not
 };
 

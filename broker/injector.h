@@ -47,7 +47,12 @@ struct Found {
   std::vector<Use> uses;
   std::vector<Swap> swaps;  // in the order of the head, none overlapping
 };
-using Judgement = std::variant<Found, proxy::Refusal>;
+/// A request that does not go: why, and which stand-in stood where, for the audit log.
+struct Refused {
+  Use stands;
+  proxy::Refusal refusal;
+};
+using Judgement = std::variant<Found, Refused>;
 
 /// Lends the secret of a stand-in, by its index, until the next call.
 using LendSecret = std::function<const vault::Secret&(std::size_t index)>;
@@ -78,10 +83,10 @@ class Injector {
   /// was put in never looked at again. All else stays the same to the byte. `found` is judge()'s of this
   /// head.
   ///
-  /// Returns a Refusal 502 secret_unusable where a place can't carry the value; the head must not be sent
-  /// then. What `lend` throws goes through, with the same effect.
-  [[nodiscard]] std::optional<proxy::Refusal> inject(proxy::RequestHead& head, const Found& found,
-                                                     const LendSecret& lend) const;
+  /// Refused, 502 secret_unusable, where a place can't carry the value; the head is then as it was, as it is
+  /// when `lend` throws.
+  [[nodiscard]] std::optional<Refused> inject(proxy::RequestHead& head, const Found& found,
+                                              const LendSecret& lend) const;
 
   [[nodiscard]] const Recogniser& recogniser() const noexcept { return recogniser_; }
 

@@ -51,15 +51,16 @@ class Playbook {
     lent.clear();
     auto judgement =
         injector_->judge(proxy::Origin::from_authority(proxy::Scheme::https, host).value(), head);
-    if (auto* refused = std::get_if<proxy::Refusal>(&judgement)) {
-      refusal = *refused;
+    if (auto* refused = std::get_if<Refused>(&judgement)) {
+      refusal = refused->refusal;
       return *this;
     }
     found = std::get<Found>(std::move(judgement));
-    refusal = injector_->inject(head, found, [this](std::size_t index) -> const vault::Secret& {
+    auto refused = injector_->inject(head, found, [this](std::size_t index) -> const vault::Secret& {
       lent.push_back(index);
       return secrets_[index];
     });
+    if (refused) refusal = refused->refusal;
     return *this;
   }
 

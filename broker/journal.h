@@ -1,0 +1,52 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+
+#include "broker/audit_log.h"
+
+namespace standin::broker {
+
+/// An AuditRecord that owns its texts, for one that is written later than it is made.
+struct JournalEntry {
+  explicit JournalEntry(const char* what) : event(what) {}
+  const char* event;
+  std::string credential, site, method, origin, path, reason;
+  std::optional<unsigned> status;
+  std::optional<std::uint64_t> bytes, request_bytes, of;
+  std::optional<std::chrono::microseconds> duration;
+};
+
+/// The broker's way into the audit log. What happened and could not be written down is owed: it is kept, in
+/// order, and written before anything else is, so that nothing new is let through until it stands there.
+///
+/// Refusals are owed up to a bound, because a child can make as many as it likes while the disk is full;
+/// past it they are counted, and the count is written. Thread: one at a time.
+class Journal {
+ public:
+  static constexpr std::size_t max_owed_refusals = 1000;
+
+  explicit Journal(AuditLog& log) : log_(log) {}
+
+  /// Writes what is owed, then `entry`; returns its seq. Throws Error(audit_unavailable), `entry` not being
+  /// owed then: what it speaks of must not happen.
+  std::uint64_t write(const JournalEntry& entry);
+  /// Writes it, or owes it. False where it is owed.
+  bool write_or_owe(JournalEntry entry) noexcept;
+  /// Writes what is owed. Throws Error(audit_unavailable).
+  void settle();
+  [[nodiscard]] bool owes() const noexcept { return !owed_.empty() || uncounted_refusals_ != 0; }
+
+ private:
+  void owe(JournalEntry entry);
+
+  AuditLog& log_;
+  std::deque<JournalEntry> owed_;
+  std::size_t owed_refusals_ = 0;
+  std::uint64_t uncounted_refusals_ = 0;
+};
+
+}  // namespace standin::broker
