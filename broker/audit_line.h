@@ -23,13 +23,14 @@ inline constexpr std::size_t run_length = 16;
 using Time = std::chrono::time_point<std::chrono::system_clock, std::chrono::microseconds>;
 
 std::string format_time(Time time);
+std::string day_of(Time time);
 /// The day (2026-03-01) on which a chain of this name began; nullopt where it is not 16 hex digits.
 std::optional<std::string> day_of_run(std::string_view run);
 bool is_run_id(std::string_view run) noexcept;
 
 /// What a record gets on top of what it says: its place.
 struct Place {
-  std::string_view time;
+  std::string time;
   std::string_view run;
   std::uint64_t seq = 0;
   std::string_view identity;  // the fields user and pid, as identity_fields() made them

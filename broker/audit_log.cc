@@ -3,7 +3,6 @@
 #include <pwd.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <mutex>
 #include <stdexcept>
@@ -11,8 +10,8 @@
 
 #include <sodium.h>
 
+#include "broker/audit_chain.h"
 #include "broker/audit_day_file.h"
-#include "broker/audit_line.h"
 #include "broker/audit_tail.h"
 
 namespace standin::broker {
@@ -35,62 +34,38 @@ audit::Time now() { return std::chrono::floor<std::chrono::microseconds>(std::ch
 }  // namespace
 
 struct AuditLog::State {
-  State(std::filesystem::path folder, vault::Secret audit_key, std::string id)
-      : key(std::move(audit_key)),
-        run(std::move(id)),
-        identity(audit::identity_fields(user_name(), ::getpid())),
-        prev(audit::Mac::of_chain(key, run)),
-        file(std::move(folder)) {}
-
-  std::uint64_t append(const AuditRecord& record);
-
   std::mutex mutex;
-  const vault::Secret key;
-  const std::string run;
-  const std::string identity;
-  // The chain's end: what the next record follows. Changed only when a record was wholly written.
-  std::uint64_t next_seq = 1;
-  audit::Mac prev;
-  std::optional<std::uint64_t> prev_at;
-  audit::Time last_time{};
-
+  audit::Chain chain;
   audit::DayFile file;
-  std::string line;  // kept for its memory
 };
-
-std::uint64_t AuditLog::State::append(const AuditRecord& record) {
-  const std::lock_guard lock(mutex);
-  // Never back, whatever the clock does: a chain must not return into yesterday's file.
-  const auto time = std::max(now(), last_time);
-  const auto time_text = audit::format_time(time);
-  file.open(std::string_view(time_text).substr(0, audit::day_length));
-
-  std::string after;
-  if (next_seq == 1) after = audit::find_last_record(file.folder(), file.day(), key);
-  const auto mac =
-      audit::write_line(key, record, {time_text, run, next_seq, identity, after, prev_at, prev.text()}, line);
-  if (line.size() > audit::max_line_bytes) {
-    throw Error(Error::Kind::audit_unavailable,
-                "a record of more than 4 MiB can't be written to the audit log");
-  }
-  prev_at = file.append(line);
-  prev = mac;
-  last_time = time;
-  return next_seq++;
-}
 
 AuditLog::AuditLog(std::filesystem::path folder, vault::Secret key, std::string run) {
   if (::sodium_init() < 0) throw Error(Error::Kind::audit_unavailable, "libsodium can't be used");
   if (!audit::is_run_id(run)) throw std::invalid_argument("a run's id is 16 hex digits");
-  state_ = std::make_unique<State>(std::move(folder), std::move(key), std::move(run));
-  state_->file.open(audit::format_time(now()).substr(0, audit::day_length));
+  auto identity = audit::identity_fields(user_name(), ::getpid());
+  state_.reset(new State{
+      {}, {std::move(key), std::move(run), std::move(identity)}, audit::DayFile(std::move(folder))});
+  state_->file.open(audit::day_of(now()));
 }
 
 AuditLog::~AuditLog() = default;
 
-std::uint64_t AuditLog::append(const AuditRecord& record) { return state_->append(record); }
+std::uint64_t AuditLog::append(const AuditRecord& record) {
+  const std::lock_guard lock(state_->mutex);
+  auto& [mutex, chain, file] = *state_;
+  const auto time = chain.next_time(now());
+  file.open(audit::day_of(time));
+  const auto after =
+      chain.is_empty() ? audit::find_last_record(file.folder(), file.day(), chain.key()) : std::string();
+  const auto line = chain.make_line(record, time, after);
+  if (line.size() > audit::max_line_bytes) {
+    throw Error(Error::Kind::audit_unavailable,
+                "a record of more than 4 MiB can't be written to the audit log");
+  }
+  return chain.written(file.append(line));
+}
 
-const std::string& AuditLog::run() const noexcept { return state_->run; }
+const std::string& AuditLog::run() const noexcept { return state_->chain.run(); }
 
 std::string AuditLog::new_run_id() {
   if (::sodium_init() < 0) throw Error(Error::Kind::audit_unavailable, "libsodium can't be used");

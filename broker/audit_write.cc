@@ -88,11 +88,13 @@ std::string format_time(Time time) {
   return text += 'Z';
 }
 
+std::string day_of(Time time) { return format_time(time).substr(0, day_length); }
+
 std::optional<std::string> day_of_run(std::string_view run) {
   std::uint32_t second = 0;
   if (!is_run_id(run)) return std::nullopt;
   std::from_chars(run.data(), run.data() + 8, second, 16);
-  return format_time(Time(std::chrono::seconds(second))).substr(0, day_length);
+  return day_of(Time(std::chrono::seconds(second)));
 }
 
 std::string identity_fields(std::string_view user, std::int64_t pid) {

@@ -17,11 +17,17 @@
 namespace standin::vault {
 namespace {
 
-/// The file itself where `path` is a symbolic link: a rename would replace the link.
+/// The file itself where `path` is a symbolic link: a rename would replace the link. Also where the link
+/// dangles, which weakly_canonical takes for the end of the way.
 std::filesystem::path target_of(const std::filesystem::path& path) {
   std::error_code failed;
   auto target = std::filesystem::weakly_canonical(path, failed);
-  if (failed) throw_system_error("resolving " + named(path), failed.value());
+  while (!failed && std::filesystem::is_symlink(std::filesystem::symlink_status(target, failed))) {
+    const auto pointed_to = std::filesystem::read_symlink(target, failed);
+    if (!failed) target = std::filesystem::weakly_canonical(folder_of(target) / pointed_to, failed);
+  }
+  if (failed && failed != std::errc::no_such_file_or_directory)
+    throw_system_error("resolving " + named(path), failed.value());
   return target;
 }
 
