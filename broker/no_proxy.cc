@@ -43,13 +43,17 @@ Entry split(std::string_view text) {
   return {text.substr(0, colon), port};
 }
 
-/// As origins have it: lower case, A-labels, an address in its one spelling.
-std::string normalised(std::string_view host) {
-  if (auto origin = proxy::Origin::from_authority(proxy::Scheme::https, host)) return origin->host;
-  std::string lower(host);
+std::string lowered(std::string_view text) {
+  std::string lower(text);
   std::ranges::transform(lower, lower.begin(),
                          [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
   return lower;
+}
+
+/// As origins have it: lower case, A-labels, an address in its one spelling.
+std::string normalised(std::string_view host) {
+  const auto origin = proxy::Origin::from_authority(proxy::Scheme::https, host);
+  return origin ? origin->host : lowered(host);
 }
 
 std::optional<proxy::IpNetwork> network_of(std::string_view host) {
@@ -78,13 +82,14 @@ bool covers(std::string_view text, const proxy::OriginPattern& bound) {
   const std::string_view name = host.substr(begin);
   const auto bound_address = proxy::IpAddress::parse(bound.host());
   if (const auto network = network_of(name)) return bound_address && network->contains(*bound_address);
-  // "10." and "192.168.*" are ranges to some; of a glob only the fixed ends count.
+  if (normalised(name) == bound.host()) return true;
+  // "10." and "192.168.*" are ranges to some. Of a glob only its fixed ends count.
   if (name.ends_with('*') || (bound_address && name.ends_with('.'))) {
-    return prefix_covers(normalised(name.substr(0, name.find('*'))), bound);
+    return prefix_covers(lowered(name.substr(0, name.find('*'))), bound);
   }
-  const std::size_t star = name.rfind('*');
-  if (star == std::string_view::npos) return suffix_covers(normalised(name), bound);
-  return suffix_covers(normalised(name.substr(star + 1)), bound);
+  const std::string_view suffix = name.substr(name.rfind('*') + 1);  // all of it where there is no '*'
+  // Half an address is not one: "2.3" would be normalised to "2.0.0.3".
+  return suffix_covers(bound_address ? lowered(suffix) : normalised(suffix), bound);
 }
 
 }  // namespace
