@@ -13,9 +13,10 @@ namespace standin::broker {
 
 /// Which credentials a run asks for (docs/standin.1.md, "Which credentials a run gets").
 struct Selection {
-  std::vector<std::string> with;                               // --with
-  bool all = false;                                            // --all
-  std::vector<std::pair<std::string, std::string>> variables;  // --env VAR=NAME: a further variable for NAME
+  std::vector<std::string> with = {};  // --with
+  bool all = false;                    // --all
+  std::vector<std::pair<std::string, std::string>> variables =
+      {};  // --env VAR=NAME: a further variable for NAME
 };
 
 /// The credentials of the run, in the vault's order: those of `with`; or all; or those meant for `command` by
