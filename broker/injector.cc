@@ -140,7 +140,7 @@ Injector::Injector(std::span<const BoundStandIn> stand_ins) : recogniser_(texts_
       if (site.kind == Site::Kind::header && !known) fields_.push_back({site.name, false});
     }
   }
-  std::ranges::stable_sort(fields_, {}, [](const WatchedField& field) { return length_class(field.name); });
+  std::ranges::sort(fields_, {}, [](const WatchedField& field) { return length_class(field.name); });
   for (const WatchedField& field : fields_) ++first_field_[length_class(field.name) + 1];
   std::partial_sum(first_field_.begin(), first_field_.end(), first_field_.begin());
 }

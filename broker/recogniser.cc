@@ -45,9 +45,10 @@ Recogniser::Recogniser(std::span<const std::string_view> stand_ins)
   const auto first_of = [this](std::uint32_t i) { return static_cast<unsigned char>(stand_ins_[i].front()); };
   std::iota(order_.begin(), order_.end(), 0U);
   std::erase_if(order_, [this](std::uint32_t i) { return stand_ins_[i].empty(); });
-  std::ranges::stable_sort(order_, [&](std::uint32_t a, std::uint32_t b) {
+  std::ranges::sort(order_, [&](std::uint32_t a, std::uint32_t b) {
     if (first_of(a) != first_of(b)) return first_of(a) < first_of(b);
-    return stand_ins_[a].size() > stand_ins_[b].size();
+    if (stand_ins_[a].size() != stand_ins_[b].size()) return stand_ins_[a].size() > stand_ins_[b].size();
+    return a < b;
   });
   for (const std::uint32_t i : order_) ++first_[first_of(i) + 1U];
   std::partial_sum(first_.begin(), first_.end(), first_.begin());
