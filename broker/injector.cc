@@ -112,6 +112,11 @@ std::string site_of(const Place& place, Grammar grammar) {
   return {};
 }
 
+/// Spelling a field's name in all its cases makes one use, not as many records as a child likes.
+bool is_same_site(std::string_view a, std::string_view b) noexcept {
+  return a == b || (a.starts_with("header:") && proxy::same_name(a, b));
+}
+
 /// Whether `sent`, percent-decoded, is `name`.
 bool is_parameter(std::string_view sent, std::string_view name) noexcept {
   std::size_t at = 0;
@@ -171,13 +176,13 @@ class Injector::Judge {
   /// `query` begins at target[offset]. Every repetition of a parameter is looked at.
   bool query(std::string_view query, std::size_t offset) {
     for (std::size_t at = 0; at < query.size();) {
-      const std::size_t end = std::min(query.find('&', at), query.size());
-      const std::size_t equals = std::min(query.find('=', at), end);
-      if (equals < end && !parameter(query.substr(at, equals - at),
-                                     query.substr(equals + 1, end - equals - 1), offset + equals + 1)) {
+      const std::string_view pair = query.substr(at, query.find('&', at) - at);
+      const std::size_t equals = pair.find('=');
+      if (equals != std::string_view::npos &&
+          !parameter(pair.substr(0, equals), pair.substr(equals + 1), offset + at + equals + 1)) {
         return false;
       }
-      at = end + 1;
+      at += pair.size() + 1;
     }
     return true;
   }
@@ -232,7 +237,7 @@ class Injector::Judge {
 
   std::size_t use_of(std::size_t index, const std::string& site) {
     for (std::size_t i = 0; i < found_.uses.size(); ++i) {
-      if (found_.uses[i].index == index && found_.uses[i].site == site) return i;
+      if (found_.uses[i].index == index && is_same_site(found_.uses[i].site, site)) return i;
     }
     found_.uses.push_back({index, site});
     return found_.uses.size() - 1;

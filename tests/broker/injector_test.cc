@@ -1,3 +1,5 @@
+#include <chrono>
+
 #include <openssl/evp.h>
 
 #include "tests/broker/injector_fixture.h"
@@ -138,6 +140,13 @@ TEST(Injector, SwapsEveryStandInOfAPlaceAndCallsItOneUse) {
   EXPECT_EQ(play.field("Authorization"), "x 2,12");
   EXPECT_EQ(play.field("X-Api-Key"), "1");
   EXPECT_THAT(play.sites(), ElementsAre("header:X-Api-Key", "header:Authorization", "header:Authorization"));
+}
+
+TEST(Injector, CallsAFieldInAnyCaseOneSite) {
+  auto play = github();
+  play.request("/", {{"X-Api-Key", token}, {"x-api-KEY", token}});
+  EXPECT_THAT(play.sites(), ElementsAre("header:X-Api-Key"));
+  EXPECT_EQ(play.head.fields[1].value, "real");
 }
 
 TEST(Injector, TakesTheLongestStandInFirst) {
@@ -336,6 +345,19 @@ TEST(Injector, PassesATargetOfAnyLooks) {
     play.request(target, {});
     EXPECT_EQ(play.head.target, target);
     EXPECT_EQ(play.code(), "");
+  }
+}
+
+TEST(Injector, ReadsAHugeQueryInOnePass) {
+  auto play = github("real", {query_site("key")});
+  for (const std::string piece : {"&", "&a", "&=", "&key=", "key="}) {
+    std::string target = "/?";
+    while (target.size() < 4'000'000) target += piece;
+    const auto begin = std::chrono::steady_clock::now();
+    play.request(target, {});
+    EXPECT_EQ(play.head.target, target);
+    // Looking from each parameter to the end of the query would take minutes.
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20)) << piece;
   }
 }
 
