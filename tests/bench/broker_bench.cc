@@ -1,0 +1,83 @@
+// What the broker adds to a request with a real vault and a real log: a look at the vault, the judgement, a
+// record before and one after. And what opening a secret costs, which is why it stays open.
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include <benchmark/benchmark.h>
+
+#include "broker/broker.h"
+
+namespace standin::broker {
+namespace {
+
+class Run {
+ public:
+  Run() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "standin-bench-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) std::abort();
+    root_ = pattern;
+    vault::Vault::create(root_ / "vault", key()).add("github", scope(), secret());
+    vault::Vault vault = open();
+    audit_ = std::make_unique<AuditLog>(root_ / "audit", vault.derive_key("audit"), AuditLog::new_run_id());
+    BrokerOptions options;
+    options.credentials = select_credentials(vault, {.all = true}, {});
+    broker_ = std::make_unique<Broker>(std::move(options), std::move(vault), *audit_);
+  }
+  ~Run() {
+    broker_.reset();
+    std::error_code ignored;
+    std::filesystem::remove_all(root_, ignored);
+  }
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+
+  [[nodiscard]] vault::Vault open() const { return vault::Vault::open(root_ / "vault", key()); }
+  [[nodiscard]] Broker& broker() const { return *broker_; }
+
+ private:
+  [[nodiscard]] vault::Unlock key() const { return vault::KeyFile{root_ / "key" / "file"}; }
+  static std::string scope() {
+    Credential credential;
+    credential.name = "github";
+    credential.origins = {proxy::OriginPattern::parse("api.github.com")};
+    credential.sites = {Site{}};
+    return credential.to_scope();
+  }
+  static vault::Secret secret() {
+    const std::string_view text = "ghp_0123456789abcdefghijABCDEFGHIJ012345";
+    return vault::Secret::copy_of(std::as_bytes(std::span(text)));
+  }
+
+  std::filesystem::path root_;
+  std::unique_ptr<AuditLog> audit_;
+  std::unique_ptr<Broker> broker_;
+};
+
+void OpenSecret(benchmark::State& state) {
+  const Run run;
+  const vault::Vault vault = run.open();
+  for (auto _ : state) benchmark::DoNotOptimize(vault.secret("github"));
+}
+BENCHMARK(OpenSecret);
+
+void Request(benchmark::State& state, bool with_stand_in) {
+  const Run run;
+  const auto origin = proxy::Origin::from_authority(proxy::Scheme::https, "api.github.com").value();
+  const std::string authorization = "Bearer " + (with_stand_in ? run.broker().stand_ins()[0] : "own");
+  for (auto _ : state) {
+    proxy::RequestHead head;
+    head.method = "GET";
+    head.target = "/repos/octo/hello/issues?state=open&per_page=100&page=1";
+    head.fields = {{"Host", "api.github.com"}, {"Accept", "*/*"}, {"Authorization", authorization}};
+    auto verdict = run.broker().on_request(origin, head);
+    const auto& exchange = std::get<proxy::Pass>(verdict).exchange;
+    if (exchange) exchange->finished({200, 0, 1234, std::chrono::microseconds(100), ""});
+  }
+}
+BENCHMARK_CAPTURE(Request, without_stand_in, false);
+BENCHMARK_CAPTURE(Request, swapped_and_recorded, true);
+
+}  // namespace
+}  // namespace standin::broker
