@@ -23,7 +23,7 @@ std::size_t end_of_match(std::string_view text, std::size_t at, std::string_view
       continue;
     }
     const auto [byte, length] = percent_decode_at(text, at);
-    if (length == 1 || byte != static_cast<unsigned char>(c)) return std::string_view::npos;
+    if (byte != static_cast<unsigned char>(c)) return std::string_view::npos;
     at += length;
   }
   return at;

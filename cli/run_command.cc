@@ -114,7 +114,8 @@ void record_start(broker::AuditLog& audit, const std::string& command) {
 }
 
 /// The log's last word on a run. The command has ended: its status stands, whatever becomes of this.
-void record_end(broker::AuditLog& audit, const std::string& command, const RunEnd& end) {
+void record_end(broker::Broker& broker, broker::AuditLog& audit, const std::string& command,
+                const RunEnd& end) {
   broker::AuditRecord record;
   record.event = "run_ended";
   record.command = command;
@@ -122,6 +123,7 @@ void record_end(broker::AuditLog& audit, const std::string& command, const RunEn
   if (end.ending == Ending::guardian_lost) record.reason = "killed";
   if (end.ending == Ending::signalled) record.reason = "signal";
   try {
+    broker.settle();
     audit.append(record);
   } catch (const broker::Error& error) {
     print_error(error.what(), error.hint());
@@ -166,17 +168,15 @@ int run_broker(const RunArguments& arguments, std::optional<vault::Secret> key, 
   proxy.start();
   if (const auto failure = launch.exec(arguments.command, environment)) {
     proxy.stop();
-    broker.settle();
     RunEnd end;
     end.exit_status = failure->exit_status();
-    record_end(audit, command, end);
+    record_end(broker, audit, command, end);
     print_error(failure->message(), failure->hint());
     return failure->exit_status();
   }
   const RunEnd end = launch.wait();
   proxy.stop();
-  broker.settle();
-  record_end(audit, command, end);
+  record_end(broker, audit, command, end);
   if (end.surviving > 0) {
     print_warning("some of what the command left running could not be ended", "see 'ps', and end it by hand");
   }
