@@ -22,7 +22,7 @@
 
 // A small language for the launcher's tests: real processes, and never a sleep.
 
-namespace standin::cli::testing {
+namespace standin::cli::test {
 
 inline constexpr int patience_ms = 20'000;
 
@@ -166,4 +166,4 @@ inline pid_t child_of(pid_t pid) {
   return child;
 }
 
-}  // namespace standin::cli::testing
+}  // namespace standin::cli::test

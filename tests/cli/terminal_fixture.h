@@ -8,7 +8,7 @@
 
 #include "tests/cli/launcher_fixture.h"
 
-namespace standin::cli::testing {
+namespace standin::cli::test {
 
 /// `launcher_probe WORDS…` as the foreground job of a shell with job control, on a terminal of its own. What
 /// the shell says of the job comes on shell.out, between the lines of the job.
@@ -62,4 +62,4 @@ class Terminal {
   Probe shell;  // last: it uses the rest from its first moment on
 };
 
-}  // namespace standin::cli::testing
+}  // namespace standin::cli::test
