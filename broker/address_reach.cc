@@ -15,7 +15,7 @@ using Networks = std::span<const IpNetwork>;
 
 template <class... Text>
 std::vector<IpNetwork> networks(Text... text) {
-  return {IpNetwork::parse(text).value()...};
+  return {IpNetwork::parse(text).value()...};  // NOLINT(bugprone-unchecked-optional-access): constants
 }
 
 /// What a server hands to whoever asks it from inside: the credentials of the machine itself.

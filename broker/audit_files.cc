@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "broker/error.h"
+#include "proxy/ascii.h"
 
 namespace standin::broker::audit {
 
@@ -72,21 +73,12 @@ void make_folder(const std::filesystem::path& folder) {
 /// The day of a file called 2026-03-01.jsonl; empty for other names.
 std::string_view day_in_name(std::string_view name) noexcept {
   constexpr std::string_view shape = "dddd-dd-dd.jsonl";
-  const auto fits = [](char c, char s) { return s == 'd' ? c >= '0' && c <= '9' : c == s; };
+  const auto fits = [](char c, char s) { return s == 'd' ? proxy::is_digit(c) : c == s; };
   if (name.size() != shape.size() || !std::ranges::equal(name, shape, fits)) return {};
   return name.substr(0, name.size() - suffix.size());
 }
 
 }  // namespace
-
-Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  return *this;
-}
-
-Descriptor::~Descriptor() {
-  if (fd_ >= 0) ::close(fd_);
-}
 
 void throw_unwritable(const std::filesystem::path& path, int error) {
   throw_unavailable("the audit log at " + path.string() + " can't be written: " + reason_of(error),
@@ -109,7 +101,7 @@ std::vector<std::string> list_days(const std::filesystem::path& folder, std::str
   if (!listing) throw_unreadable(folder, errno);
   std::vector<std::string> days;
   errno = 0;
-  while (const auto* entry = ::readdir(listing.get())) {
+  while (const auto* entry = ::readdir(listing.get())) {  // NOLINT(concurrency-mt-unsafe): its own stream
     const auto day = day_in_name(entry->d_name);
     if (!day.empty() && day >= first) days.emplace_back(day);
     errno = 0;

@@ -6,27 +6,14 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
+
+#include "vault/descriptor.h"
 
 /// The audit log's folder and its files, one a day.
 namespace standin::broker::audit {
 
-/// Owns a file descriptor.
-class Descriptor {
- public:
-  Descriptor() noexcept = default;
-  explicit Descriptor(int fd) noexcept : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept;
-  ~Descriptor();
-
-  [[nodiscard]] int get() const noexcept { return fd_; }
-  [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
-
- private:
-  int fd_ = -1;
-};
+using vault::Descriptor;
 
 /// Error(audit_unavailable), with a hint that fits `error` (an errno).
 [[noreturn]] void throw_unwritable(const std::filesystem::path& path, int error);

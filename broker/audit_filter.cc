@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "broker/audit_line.h"
+#include "proxy/ascii.h"
 
 namespace standin::broker::audit {
 
@@ -11,14 +12,8 @@ namespace {
 
 constexpr std::chrono::seconds slack(5);
 
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return text;
-}
-
 bool is_status(std::string_view text) {
-  return text.size() == 3 && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+  return text.size() == 3 && std::ranges::all_of(text, proxy::is_digit);
 }
 
 /// Whether the raw line may hold this value: a value of these characters is never written with an escape.
@@ -39,7 +34,7 @@ std::string_view without_port(std::string_view authority) noexcept {
 }  // namespace
 
 Matcher::Matcher(AuditFilter filter) : filter_(std::move(filter)) {
-  filter_.origin = lower(std::move(filter_.origin));
+  filter_.origin = proxy::lower(filter_.origin);
   if (!filter_.since) return;
   const auto since = std::chrono::ceil<std::chrono::microseconds>(*filter_.since);
   since_ = format_time(since);

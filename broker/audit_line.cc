@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <charconv>
 
+#include "proxy/ascii.h"
+
 namespace standin::broker::audit {
 
 namespace {
 
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
-constexpr bool is_event(char c) { return (c >= 'a' && c <= 'z') || c == '_'; }
+using proxy::is_digit;
+
+constexpr bool is_event(char c) { return proxy::is_lower(c) || c == '_'; }
 constexpr bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); }
 
 /// A place in a line that is read from the front.

@@ -55,19 +55,20 @@ std::optional<Line> LineReader::next() {
     const auto* from = buffer_.data() + begin_ + searched;
     const auto left = end_ - begin_ - searched;
     if (const auto* newline = static_cast<const char*>(left > 0 ? std::memchr(from, '\n', left) : nullptr)) {
-      auto line = take(static_cast<std::size_t>(newline - buffer_.data()) - begin_, true);
+      auto line = take(static_cast<std::size_t>(newline - buffer_.data()) - begin_, Ending::newline);
       ++begin_;
       return line;
     }
     searched = end_ - begin_;
-    if (searched >= max_line_bytes) return take(searched, false);
+    if (searched >= max_line_bytes) return take(searched, Ending::none);
     if (!fill()) break;
   }
   if (searched == 0) return std::nullopt;
-  return take(searched, false);
+  return take(searched, Ending::none);
 }
 
-Line LineReader::take(std::size_t length, bool terminated) {
+Line LineReader::take(std::size_t length, Ending ending) {
+  const bool terminated = ending == Ending::newline;
   if (!inside_line_) ++number_;
   inside_line_ = !terminated;
   const Line line{{buffer_.data() + begin_, length}, offset_ + begin_, number_, terminated};

@@ -30,7 +30,8 @@ class LineReader {
 
  private:
   bool fill();
-  Line take(std::size_t length, bool terminated);
+  enum class Ending : std::uint8_t { none, newline };
+  Line take(std::size_t length, Ending ending);
 
   const Descriptor& file_;
   const std::filesystem::path& path_;

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "proxy/ascii.h"
+
 namespace standin::broker {
 
 // Of the file that the build makes of broker/catalogue/*.json.
@@ -13,11 +15,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-constexpr bool is_alnum(char c) noexcept {
-  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
+using proxy::is_alnum;
+using proxy::is_digit;
 /// Throws where the data is not an entry; a test reads them all, so a released binary has none that is not.
 Provider read_provider(std::string_view text) {
   const json entry = json::parse(text);
@@ -62,8 +61,8 @@ std::optional<std::string_view> after_prefix(std::string_view secret, std::strin
 
 bool is_of_alphabet(char c, std::string_view alphabet) noexcept {
   if (alphabet == "digits") return is_digit(c);
-  if (alphabet == "hex") return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-  if (alphabet == "upper_alnum") return is_digit(c) || (c >= 'A' && c <= 'Z');
+  if (alphabet == "hex") return proxy::hex_value(c) >= 0;
+  if (alphabet == "upper_alnum") return is_digit(c) || proxy::is_upper(c);
   // Real ones of that kind are base64 in either alphabet, or several joined with dots.
   const bool mark = alphabet == "base64url" && std::string_view("-_+/=.").find(c) != std::string_view::npos;
   return is_alnum(c) || mark;

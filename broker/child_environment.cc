@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 
 #include "broker/run_file.h"
 
@@ -115,7 +115,8 @@ fs::path write_wgetrc(const Environment& parent, const RunFacts& facts, const fs
 fs::path write_php_folder(const RunFacts& facts, const fs::path& roots) {
   fs::path folder = facts.folder / "php";
   if (::mkdir(folder.c_str(), 0700) != 0) {
-    throw Error(Error::Kind::io, "cannot make " + folder.string() + ": " + std::strerror(errno));
+    throw Error(Error::Kind::io,
+                "cannot make " + folder.string() + ": " + std::generic_category().message(errno));
   }
   RunFile file(folder / "standin.ini");
   file.append("openssl.cafile = \"" + roots.string() + "\"\ncurl.cainfo = \"" + roots.string() + "\"\n");

@@ -3,13 +3,13 @@
 #include <algorithm>
 
 #include "broker/credential.h"
+#include "proxy/ascii.h"
 
 namespace standin::broker {
 namespace {
 
 bool is_version_character(char c) noexcept {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         std::string_view("._-+^~<>=*").find(c) != std::string_view::npos;
+  return proxy::is_alnum(c) || std::string_view("._-+^~<>=*").find(c) != std::string_view::npos;
 }
 
 /// `text` up to `at`, where what follows the mark there looks like a version or a tag.

@@ -5,6 +5,7 @@
 
 #include <libpsl.h>
 
+#include "proxy/ascii.h"
 #include "proxy/error.h"
 #include "proxy/quoted.h"
 
@@ -20,13 +21,10 @@ constexpr std::size_t longest_glob = 256;
   throw Error(Error::Kind::bad_scope, message, std::move(hint));
 }
 
-constexpr bool is_alpha(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-constexpr bool is_alnum(char c) noexcept { return is_alpha(c) || (c >= '0' && c <= '9'); }
-
 std::string upper(std::string_view text) {
   std::string out(text);
   for (char& c : out)
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c & ~0x20);
+    if (proxy::is_lower(c)) c = static_cast<char>(c & ~0x20);
   return out;
 }
 
@@ -136,8 +134,8 @@ proxy::OriginPattern parse_origin(std::string_view text) {
 
 std::string parse_variable(std::string_view text) {
   const bool named = !text.empty() && text.size() <= longest_variable &&
-                     (is_alpha(text[0]) || text[0] == '_') &&
-                     std::ranges::all_of(text, [](char c) { return is_alnum(c) || c == '_'; });
+                     (proxy::is_alpha(text[0]) || text[0] == '_') &&
+                     std::ranges::all_of(text, [](char c) { return proxy::is_alnum(c) || c == '_'; });
   if (!named)
     refuse("variable " + quoted(text) + " is not a name of letters, digits and _ that begins with no digit");
   if (is_reserved(text))

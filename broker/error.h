@@ -10,9 +10,9 @@ namespace standin::broker {
 class Error : public std::runtime_error {
  public:
   enum class Kind {
-    bad_scope,          // an origin, site, variable or glob that is not allowed
-    bad_record,         // a scope in the vault that can't be read
-    no_credentials,     // nothing is meant for this command
+    bad_scope,       // an origin, site, variable or glob that is not allowed
+    bad_record,      // a scope in the vault that can't be read
+    no_credentials,  // nothing is meant for this command
     unknown_credential,
     unknown_provider,
     audit_unavailable,  // the log can't be written or read

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "proxy/ascii.h"
 #include "proxy/ip_address.h"
 #include "proxy/message.h"
 
@@ -43,17 +44,10 @@ Entry split(std::string_view text) {
   return {text.substr(0, colon), port};
 }
 
-std::string lowered(std::string_view text) {
-  std::string lower(text);
-  std::ranges::transform(lower, lower.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
-  return lower;
-}
-
 /// As origins have it: lower case, A-labels, an address in its one spelling.
 std::string normalised(std::string_view host) {
   const auto origin = proxy::Origin::from_authority(proxy::Scheme::https, host);
-  return origin ? origin->host : lowered(host);
+  return origin ? origin->host : proxy::lower(host);
 }
 
 std::optional<proxy::IpNetwork> network_of(std::string_view host) {
@@ -76,7 +70,8 @@ bool prefix_covers(std::string_view prefix, const proxy::OriginPattern& bound) {
 /// covers "localhost", and "::1" covers both.
 bool is_this_machine(std::string_view host) {
   if (const auto network = network_of(host)) {
-    return network->contains(proxy::IpAddress::v4(0x7f000001)) || network->contains(*proxy::IpAddress::parse("::1"));
+    return network->contains(proxy::IpAddress::v4(0x7f000001)) ||
+           network->contains(*proxy::IpAddress::parse("::1"));
   }
   const std::string name = normalised(host);
   return name == "localhost" || name.ends_with(".localhost");
@@ -99,11 +94,11 @@ bool covers(std::string_view text, const proxy::OriginPattern& bound) {
   if (is_this_machine(bound.host()) && is_this_machine(name)) return true;
   // "10." and "192.168.*" are ranges to some. Of a glob only its fixed ends count.
   if (name.ends_with('*') || (bound_address && name.ends_with('.'))) {
-    return prefix_covers(lowered(name.substr(0, name.find('*'))), bound);
+    return prefix_covers(proxy::lower(name.substr(0, name.find('*'))), bound);
   }
   const std::string_view suffix = name.substr(name.rfind('*') + 1);  // all of it where there is no '*'
   // Half an address is not one: "2.3" would be normalised to "2.0.0.3".
-  return suffix_covers(bound_address ? lowered(suffix) : normalised(suffix), bound);
+  return suffix_covers(bound_address ? proxy::lower(suffix) : normalised(suffix), bound);
 }
 
 }  // namespace

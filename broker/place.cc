@@ -4,14 +4,13 @@
 
 #include <sodium.h>
 
+#include "proxy/ascii.h"
 #include "proxy/message.h"
 
 namespace standin::broker {
 namespace {
 
-constexpr bool is_alnum(unsigned char c) noexcept {
-  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-}
+constexpr bool is_alnum(unsigned char c) noexcept { return proxy::is_alnum(static_cast<char>(c)); }
 constexpr bool is_unreserved(unsigned char c) noexcept {
   return is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~';
 }

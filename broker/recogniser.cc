@@ -3,15 +3,10 @@
 #include <algorithm>
 #include <numeric>
 
+#include "proxy/ascii.h"
+
 namespace standin::broker {
 namespace {
-
-constexpr int hex_digit(char c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 /// Where `stand_in` ends when it begins at text[at], or npos. What stands raw is taken raw first, so that a
 /// stand-in is found even behind a stray '%'.
@@ -33,8 +28,8 @@ std::size_t end_of_match(std::string_view text, std::size_t at, std::string_view
 
 PercentDecoded percent_decode_at(std::string_view text, std::size_t at) noexcept {
   if (text[at] == '%' && text.size() - at >= 3) {
-    const int high = hex_digit(text[at + 1]);
-    const int low = hex_digit(text[at + 2]);
+    const int high = proxy::hex_value(text[at + 1]);
+    const int low = proxy::hex_value(text[at + 2]);
     if (high >= 0 && low >= 0) return {static_cast<unsigned char>(high << 4 | low), 3};
   }
   return {static_cast<unsigned char>(text[at]), 1};

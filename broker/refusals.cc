@@ -27,6 +27,7 @@ std::string edit(const std::string& name, std::string_view flag, const auto& ite
   return text.append(flag).append(more).append("'");
 }
 
+// A credential's name is plain ASCII (vault::check_name), and is shown whole.
 std::string quoted(std::string_view name) { return std::string("\"").append(name).append("\""); }
 
 }  // namespace

@@ -6,22 +6,14 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <memory>
 #include <string>
+#include <system_error>
 
 namespace standin::broker {
 namespace {
 
 constexpr std::size_t chunk_bytes = 256 * 1024;  // the system's roots in one read
-
-/// Closed at the end of its scope.
-struct Descriptor {
-  int value;
-  ~Descriptor() {
-    if (value >= 0) ::close(value);
-  }
-};
 
 /// "5ad8a5d6.0", as `openssl rehash` names a certificate.
 bool is_hashed_name(std::string_view name) {
@@ -31,13 +23,10 @@ bool is_hashed_name(std::string_view name) {
 
 }  // namespace
 
-RunFile::RunFile(std::filesystem::path path) : path_(std::move(path)) {
-  descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (descriptor_ < 0) fail(errno);
-}
-
-RunFile::~RunFile() {
-  if (descriptor_ >= 0) ::close(descriptor_);
+RunFile::RunFile(std::filesystem::path path)
+    : path_(std::move(path)),
+      file_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)) {
+  if (!file_.is_open()) fail(errno);
 }
 
 void RunFile::append(std::string_view text) {
@@ -47,9 +36,9 @@ void RunFile::append(std::string_view text) {
 
 void RunFile::append_file(const std::filesystem::path& source) {
   // Not blocking: a pipe or a device in the place of a file must not hold up the start.
-  const Descriptor file{::open(source.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+  const vault::Descriptor file(::open(source.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   struct stat facts {};
-  if (file.value < 0 || ::fstat(file.value, &facts) != 0) return;
+  if (!file.is_open() || ::fstat(file.get(), &facts) != 0) return;
   if (S_ISDIR(facts.st_mode)) return append_folder(source);
   const std::pair identity(facts.st_dev, facts.st_ino);
   if (!S_ISREG(facts.st_mode) || std::ranges::find(seen_, identity) != seen_.end()) return;
@@ -58,7 +47,7 @@ void RunFile::append_file(const std::filesystem::path& source) {
   const auto chunk = std::make_unique_for_overwrite<char[]>(chunk_bytes);
   begin_line();
   for (;;) {
-    const ssize_t n = ::read(file.value, chunk.get(), chunk_bytes);
+    const ssize_t n = ::read(file.get(), chunk.get(), chunk_bytes);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return;
     write({chunk.get(), static_cast<std::size_t>(n)});
@@ -79,7 +68,7 @@ void RunFile::append_folder(const std::filesystem::path& folder) {
 }
 
 void RunFile::close() {
-  if (::close(std::exchange(descriptor_, -1)) != 0) fail(errno);
+  if (::close(file_.release()) != 0) fail(errno);
 }
 
 void RunFile::begin_line() {
@@ -89,14 +78,15 @@ void RunFile::begin_line() {
 void RunFile::write(std::string_view bytes) {
   if (!bytes.empty()) last_ = bytes.back();
   while (!bytes.empty()) {
-    const ssize_t n = ::write(descriptor_, bytes.data(), bytes.size());
+    const ssize_t n = ::write(file_.get(), bytes.data(), bytes.size());
     if (n < 0 && errno != EINTR) fail(errno);
     if (n > 0) bytes.remove_prefix(static_cast<std::size_t>(n));
   }
 }
 
 void RunFile::fail(int error) const {
-  throw Error(Error::Kind::io, "cannot write " + path_.string() + ": " + std::strerror(error),
+  throw Error(Error::Kind::io,
+              "cannot write " + path_.string() + ": " + std::generic_category().message(error),
               error == ENOSPC || error == EDQUOT
                   ? "free some space there, or name another folder with XDG_RUNTIME_DIR"
                   : "");

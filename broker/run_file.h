@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "broker/error.h"
+#include "vault/descriptor.h"
 
 namespace standin::broker {
 
@@ -16,9 +17,6 @@ namespace standin::broker {
 class RunFile {
  public:
   explicit RunFile(std::filesystem::path path);
-  ~RunFile();
-  RunFile(const RunFile&) = delete;
-  RunFile& operator=(const RunFile&) = delete;
 
   /// What is appended begins on a line of its own.
   void append(std::string_view text);
@@ -36,7 +34,7 @@ class RunFile {
   [[noreturn]] void fail(int error) const;
 
   std::filesystem::path path_;
-  int descriptor_ = -1;
+  vault::Descriptor file_;
   char last_ = '\n';
   std::vector<std::pair<dev_t, ino_t>> seen_;
 };

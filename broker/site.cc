@@ -4,6 +4,7 @@
 #include <array>
 
 #include "broker/credential.h"
+#include "proxy/ascii.h"
 #include "proxy/message.h"
 #include "proxy/quoted.h"
 
@@ -19,14 +20,10 @@ constexpr std::size_t longest_site = 256;
   throw Error(Error::Kind::bad_scope, message, std::move(hint));
 }
 
-constexpr bool is_alnum(char c) noexcept {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
 bool is_token(std::string_view text) noexcept {  // RFC 9110 5.6.2
   constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
   return !text.empty() &&
-         std::ranges::all_of(text, [&](char c) { return is_alnum(c) || marks.find(c) != marks.npos; });
+         std::ranges::all_of(text, [&](char c) { return proxy::is_alnum(c) || marks.find(c) != marks.npos; });
 }
 
 /// A secret in one of these would break the message's framing, or be read by every hop.

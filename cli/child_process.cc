@@ -125,8 +125,8 @@ WaitingChild WaitingChild::fork(const Inheritance& start, const std::function<vo
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
     fail("cannot make the child's channel");
-  Descriptor ours(ends[0]);
-  Descriptor theirs(ends[1]);
+  vault::Descriptor ours(ends[0]);
+  vault::Descriptor theirs(ends[1]);
   const pid_t broker = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) fail("cannot fork the child");

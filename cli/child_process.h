@@ -8,8 +8,8 @@
 #include <string>
 #include <utility>
 
-#include "cli/descriptor.h"
 #include "cli/inheritance.h"
+#include "vault/descriptor.h"
 
 namespace standin::cli {
 
@@ -50,10 +50,10 @@ class WaitingChild {
   std::optional<int> outcome();
 
  private:
-  WaitingChild(pid_t pid, Descriptor channel) : pid_(pid), channel_(std::move(channel)) {}
+  WaitingChild(pid_t pid, vault::Descriptor channel) : pid_(pid), channel_(std::move(channel)) {}
 
   pid_t pid_;
-  Descriptor channel_;
+  vault::Descriptor channel_;
 };
 
 }  // namespace standin::cli

@@ -20,13 +20,13 @@
 #include "broker/credential.h"
 #include "cli/demo_child.h"
 #include "cli/demo_origin.h"
-#include "cli/descriptor.h"
 #include "cli/error.h"
 #include "cli/exit_status.h"
 #include "cli/messages.h"
 #include "cli/places.h"
 #include "cli/terminal.h"
 #include "proxy/certificate_authority.h"
+#include "vault/descriptor.h"
 #include "vault/vault.h"
 
 namespace standin::cli {
@@ -42,7 +42,7 @@ class ThrowAwayHome {
     std::string pattern = (fs::temp_directory_path() / "standin-demo-XXXXXX").string();
     if (!::mkdtemp(pattern.data())) {
       throw Error(Error::Kind::environment, "cannot make a folder in " + fs::temp_directory_path().string() +
-                                                ": " + std::strerror(errno));
+                                                ": " + std::generic_category().message(errno));
     }
     path_ = pattern;
   }
@@ -88,10 +88,11 @@ struct Ran {
   std::string said;  // on stderr
 };
 
-Descriptor scratch_file(const fs::path& path) {
-  Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (!file.open())
-    throw Error(Error::Kind::environment, "cannot make " + path.string() + ": " + std::strerror(errno));
+vault::Descriptor scratch_file(const fs::path& path) {
+  vault::Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!file.is_open())
+    throw Error(Error::Kind::environment,
+                "cannot make " + path.string() + ": " + std::generic_category().message(errno));
   return file;
 }
 
@@ -102,8 +103,8 @@ std::string text_of(const fs::path& path) {
 
 /// This program again: `standin run --all -- standin demo child ORIGIN...`.
 Ran run_child(const fs::path& home, const fs::path& roots, const std::vector<std::string>& origins) {
-  const Descriptor printed = scratch_file(home / "stdout");
-  const Descriptor said = scratch_file(home / "stderr");
+  const vault::Descriptor printed = scratch_file(home / "stdout");
+  const vault::Descriptor said = scratch_file(home / "stderr");
   const std::string self = fs::read_symlink("/proc/self/exe").string();
   std::vector<std::string> words = {"standin", "run", "--all", "--", self, "demo", "child"};
   words.insert(words.end(), origins.begin(), origins.end());
@@ -122,7 +123,9 @@ Ran run_child(const fs::path& home, const fs::path& roots, const std::vector<std
   pid_t pid = 0;
   const int error = ::posix_spawn(&pid, self.c_str(), &actions, nullptr, arguments.data(), ::environ);
   ::posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) throw Error(Error::Kind::environment, "cannot run " + self + ": " + std::strerror(error));
+  if (error != 0)
+    throw Error(Error::Kind::environment,
+                "cannot run " + self + ": " + std::generic_category().message(error));
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }

@@ -21,6 +21,7 @@
 #include "cli/messages.h"
 #include "cli/process_tree.h"
 #include "cli/signals.h"
+#include "vault/descriptor.h"
 
 namespace standin::cli {
 namespace {
@@ -29,8 +30,8 @@ namespace {
 /// sending the signal again alone: one that somebody else had sent to the broker (pkill standin) would
 /// swallow it.
 struct Line {
-  Descriptor broker_end;
-  Descriptor guardian_end;
+  vault::Descriptor broker_end;
+  vault::Descriptor guardian_end;
 
   static Line make() {
     std::array<int, 2> ends{};
@@ -38,7 +39,7 @@ struct Line {
     if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0) {
       throw Error(Error::Kind::environment, "cannot make a pipe: " + std::generic_category().message(errno));
     }
-    return {Descriptor(ends[0]), Descriptor(ends[1])};
+    return {vault::Descriptor(ends[0]), vault::Descriptor(ends[1])};
   }
 };
 
@@ -114,7 +115,7 @@ int status_of(const siginfo_t& end) {
   return exit_run_failed;
 }
 
-void tell_broker(pid_t broker, const Descriptor& line, const siginfo_t& signal) {
+void tell_broker(pid_t broker, const vault::Descriptor& line, const siginfo_t& signal) {
   if (::write(line.get(), &signal, sizeof signal) < 0)
     return;  // full (a thousand signals), or the broker is gone
   // While it prepares, the broker does not read: the signal acts on it as on any program. After that it holds
@@ -123,7 +124,7 @@ void tell_broker(pid_t broker, const Descriptor& line, const siginfo_t& signal) 
   if (signal.si_signo < SIGRTMIN) ::kill(broker, signal.si_signo);
 }
 
-int guard(pid_t broker, const Descriptor& line) {
+int guard(pid_t broker, const vault::Descriptor& line) {
   for (;;) {
     const siginfo_t signal = next_signal();
     if (signal.si_signo == SIGCHLD) {

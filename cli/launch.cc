@@ -30,13 +30,13 @@ const sigset_t& child_signal() {
 
 }  // namespace
 
-Launch::Launch(WaitingChild child, Descriptor from_guardian, pid_t guardian, const Inheritance& start)
+Launch::Launch(WaitingChild child, vault::Descriptor from_guardian, pid_t guardian, const Inheritance& start)
     : child_(std::move(child)),
       from_guardian_(std::move(from_guardian)),
       child_changes_(::signalfd(-1, &child_signal(), SFD_CLOEXEC | SFD_NONBLOCK)),
       guardian_(guardian),
       start_(start) {
-  if (!child_changes_.open()) {
+  if (!child_changes_.is_open()) {
     throw Error(Error::Kind::environment,
                 "cannot watch the child: " + std::generic_category().message(errno));
   }

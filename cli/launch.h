@@ -11,9 +11,9 @@
 #include <utility>
 
 #include "cli/child_process.h"
-#include "cli/descriptor.h"
 #include "cli/inheritance.h"
 #include "cli/process_handle.h"
+#include "vault/descriptor.h"
 
 namespace standin::cli {
 
@@ -43,7 +43,7 @@ struct RunEnd {
 class Launch {
  public:
   /// `from_guardian` is the reading end of a pipe of siginfo_t, which ends with the guardian.
-  Launch(WaitingChild child, Descriptor from_guardian, pid_t guardian, const Inheritance& start);
+  Launch(WaitingChild child, vault::Descriptor from_guardian, pid_t guardian, const Inheritance& start);
 
   /// From here on signals are kept: those sent to the run reach the command as soon as it runs.
   void hold_signals() noexcept;
@@ -77,8 +77,8 @@ class Launch {
   enum class Continued : std::uint8_t { nothing_pending, by_us, by_others };
 
   WaitingChild child_;
-  Descriptor from_guardian_;
-  Descriptor child_changes_;  // signalfd
+  vault::Descriptor from_guardian_;
+  vault::Descriptor child_changes_;  // signalfd
   ProcessHandle guardian_;
   const Inheritance& start_;
   Continued continued_ = Continued::nothing_pending;

@@ -79,7 +79,8 @@ NewKey new_key(const Places& places, InitArguments::Key key) {
 }  // namespace
 
 Vault open_vault(const Places& places, std::optional<vault::Secret> key) {
-  if (const auto unlock = unlock_of_environment(places, std::move(key))) return Vault::open(places.vault, *unlock);
+  if (const auto unlock = unlock_of_environment(places, std::move(key)))
+    return Vault::open(places.vault, *unlock);
   const auto slots = Vault::slots(places.vault);
   const auto has = [&](vault::SlotKind kind) {
     return std::find(slots.begin(), slots.end(), kind) != slots.end();

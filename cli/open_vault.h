@@ -9,9 +9,9 @@
 
 namespace standin::cli {
 
-/// Opens the vault with what there is: STANDIN_KEY_FILE, or `key` (STANDIN_KEY, which left the environment), else
-/// the slot that init made: its key file, or a passphrase asked for on a terminal. Never prompts where stdin
-/// is none. Throws vault::Error, and Error(input) of the prompt.
+/// Opens the vault with what there is: STANDIN_KEY_FILE, or `key` (STANDIN_KEY, which left the environment),
+/// else the slot that init made: its key file, or a passphrase asked for on a terminal. Never prompts where
+/// stdin is none. Throws vault::Error, and Error(input) of the prompt.
 vault::Vault open_vault(const Places& places,
                         std::optional<vault::Secret> key = take_secret_variable("STANDIN_KEY"));
 

@@ -5,7 +5,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#include "cli/descriptor.h"
+#include "vault/descriptor.h"
 
 namespace standin::cli {
 
@@ -18,14 +18,14 @@ class ProcessHandle {
   explicit ProcessHandle(pid_t pid) noexcept
       : descriptor_(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))) {}
 
-  [[nodiscard]] bool open() const noexcept { return descriptor_.open(); }
+  [[nodiscard]] bool is_open() const noexcept { return descriptor_.is_open(); }
   [[nodiscard]] int descriptor() const noexcept { return descriptor_.get(); }
   void send(int signal) const noexcept {
     ::syscall(SYS_pidfd_send_signal, descriptor_.get(), signal, nullptr, 0);
   }
 
  private:
-  Descriptor descriptor_;  // the kernel makes it close-on-exec
+  vault::Descriptor descriptor_;  // the kernel makes it close-on-exec
 };
 
 }  // namespace standin::cli

@@ -57,7 +57,7 @@ bool send(pid_t pid, pid_t parent, std::initializer_list<int> signals) {
   // Held on to first and looked at then: where the number has gone to another since the list was read, that
   // other has another parent.
   const ProcessHandle process(pid);
-  if (!process.open() || has_ended(process)) return false;
+  if (!process.is_open() || has_ended(process)) return false;
   if (const pid_t now = parent_of(pid); now != parent && now != ::getpid()) return false;
   for (const int signal : signals) process.send(signal);
   return true;

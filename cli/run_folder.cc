@@ -20,24 +20,24 @@ constexpr std::string_view prefix = "run-";
 
 /// The lock of the folder at `path` itself, not of what a link there points to. None where another has it
 /// (`mode` LOCK_NB) or there is no such folder any more.
-Descriptor lock_folder(const fs::path& path, int mode) {
-  Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!folder.open() || ::flock(folder.get(), LOCK_EX | mode) != 0) return {};
+vault::Descriptor lock_folder(const fs::path& path, int mode) {
+  vault::Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!folder.is_open() || ::flock(folder.get(), LOCK_EX | mode) != 0) return {};
   // Between open and lock a run that clears up may have removed it; then there is none at `path`, or a new
   // one.
   struct stat locked {};
   struct stat there {};
   const bool same = ::fstat(folder.get(), &locked) == 0 && ::lstat(path.c_str(), &there) == 0 &&
                     locked.st_dev == there.st_dev && locked.st_ino == there.st_ino;
-  return same ? std::move(folder) : Descriptor();
+  return same ? std::move(folder) : vault::Descriptor();
 }
 
 void remove_dead_runs(const fs::path& base) {
   std::error_code ignored;  // what can't be removed now is the next run's to try
   for (const fs::directory_entry& entry : fs::directory_iterator(base, ignored)) {
     if (!entry.path().filename().native().starts_with(prefix)) continue;
-    const Descriptor lock = lock_folder(entry.path(), LOCK_NB);
-    if (lock.open()) fs::remove_all(entry.path(), ignored);
+    const vault::Descriptor lock = lock_folder(entry.path(), LOCK_NB);
+    if (lock.is_open()) fs::remove_all(entry.path(), ignored);
   }
 }
 
@@ -55,7 +55,7 @@ RunFolder::RunFolder(const fs::path& base, std::string_view run_id)
   remove_dead_runs(base);
   // A folder that is not locked yet looks dead to a run that starts in this moment and removes it: once more
   // then.
-  while (!lock_.open()) {
+  while (!lock_.is_open()) {
     if (::mkdir(path_.c_str(), 0700) != 0) fail(path_, errno);
     lock_ = lock_folder(path_, 0);
   }

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <string_view>
 
-#include "cli/descriptor.h"
+#include "vault/descriptor.h"
 
 namespace standin::cli {
 
@@ -27,7 +27,7 @@ class RunFolder {
 
  private:
   std::filesystem::path path_;
-  Descriptor lock_;
+  vault::Descriptor lock_;
 };
 
 }  // namespace standin::cli

@@ -15,6 +15,7 @@
 #include "cli/error.h"
 #include "cli/messages.h"
 #include "cli/terminal.h"
+#include "vault/descriptor.h"
 #include "vault/vault.h"
 
 namespace standin::cli {
@@ -26,21 +27,6 @@ Error cannot_read(const std::string& where, int reason) {
   return {Error::Kind::input,
           "cannot read the secret from " + where + ": " + std::generic_category().message(reason)};
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() { close(); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  void close() {
-    if (number_ >= 0) ::close(std::exchange(number_, -1));
-  }
-  [[nodiscard]] int get() const { return number_; }
-
- private:
-  int number_;
-};
 
 /// Straight into wiped memory: no stdio buffer in between.
 vault::Secret read_all(int descriptor, const std::string& where) {
@@ -128,8 +114,8 @@ void check_ended_well(int status) {
 vault::Secret read_command(const std::string& command) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw cannot_read("the command", errno);
-  Descriptor reader(ends[0]);
-  Descriptor writer(ends[1]);
+  vault::Descriptor reader(ends[0]);
+  vault::Descriptor writer(ends[1]);
   const pid_t child = spawn_shell(command, writer.get());
   writer.close();
   vault::Secret secret = read_all(reader.get(), "the command");
@@ -181,8 +167,8 @@ vault::Secret read_secret(const SecretSource& source, std::string_view prompt) {
 }
 
 vault::Secret read_secret_file(const std::string& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
-  if (file.get() < 0) throw cannot_read("the file " + in_quotes(path), errno);
+  const vault::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  if (!file.is_open()) throw cannot_read("the file " + in_quotes(path), errno);
   return read_all(file.get(), "the file " + in_quotes(path));
 }
 

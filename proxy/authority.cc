@@ -7,6 +7,7 @@
 
 #include <idn2.h>
 
+#include "proxy/ascii.h"
 #include "proxy/ip_address.h"
 #include "proxy/openssl_handles.h"
 
@@ -17,7 +18,6 @@ constexpr std::size_t longest_host = 253;  // RFC 1035 3.1, without the length b
 constexpr std::size_t longest_label = 63;
 constexpr std::size_t longest_authority = 1024;  // four bytes of UTF-8 a character, and the port
 
-constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 constexpr bool is_hex_digit(char c) noexcept { return is_digit(c) || (c >= 'a' && c <= 'f'); }
 
 /// "443" of a last label "443", "0x1f", "0x": WHATWG URL, "ends in a number".
@@ -35,8 +35,8 @@ Flaw check_name(std::string& host) noexcept {
       label = 0;
       continue;
     }
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
-    if (!is_digit(c) && !(c >= 'a' && c <= 'z') && c != '-' && c != '_') return Flaw::character;
+    c = lower(c);
+    if (!is_digit(c) && !is_lower(c) && c != '-' && c != '_') return Flaw::character;
     if (++label > longest_label) return Flaw::label_long;
   }
   return label == 0 ? Flaw::label_empty : Flaw::none;

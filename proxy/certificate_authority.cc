@@ -29,10 +29,10 @@ using OwnedKeyId = std::unique_ptr<AUTHORITY_KEYID, Deleter<AUTHORITY_KEYID_free
 using OwnedUsages = std::unique_ptr<EXTENDED_KEY_USAGE, Deleter<EXTENDED_KEY_USAGE_free>>;
 using OwnedNumber = std::unique_ptr<BIGNUM, Deleter<BN_free>>;
 
-constexpr long kBackdated = 60 * 60;  // for clients whose clock is behind
-constexpr long kLifetime = 7 * 24 * 60 * 60;
+constexpr long backdated = 60 * 60;  // for clients whose clock is behind
+constexpr long lifetime = 7 * 24 * 60 * 60;
 // A child that asks for ever new names under a wildcard must not fill our memory.
-constexpr std::size_t kLeavesKept = 1024;
+constexpr std::size_t most_leaves_kept = 1024;
 
 enum class Critical : std::uint8_t { no, yes };
 using Bytes = std::span<const unsigned char>;
@@ -200,8 +200,8 @@ OwnedCert make_authority(EVP_PKEY* key, std::span<const OriginPattern> bound) {
   // One name a run: clients that keep authorities by name would mix up two runs' otherwise.
   add_name_entry(X509_get_subject_name(cert.get()), "CN", "standin run " + random_tag());
   check(X509_set_issuer_name(cert.get(), X509_get_subject_name(cert.get())) == 1, "set an issuer");
-  check(X509_gmtime_adj(X509_getm_notBefore(cert.get()), -kBackdated) != nullptr &&
-            X509_gmtime_adj(X509_getm_notAfter(cert.get()), kLifetime) != nullptr,
+  check(X509_gmtime_adj(X509_getm_notBefore(cert.get()), -backdated) != nullptr &&
+            X509_gmtime_adj(X509_getm_notAfter(cert.get()), lifetime) != nullptr,
         "set a validity");
   add_basic_constraints_of_authority(cert.get());
   add_key_usage(cert.get(), {5, 6});  // keyCertSign, cRLSign (RFC 5280 4.2.1.3)
@@ -264,7 +264,7 @@ EVP_PKEY* CertificateAuthority::leaf_key() const noexcept { return state_->leaf_
 X509* CertificateAuthority::leaf(std::string_view host) {
   if (const auto known = state_->leaves.find(host); known != state_->leaves.end()) return known->second.get();
   OwnedCert cert = state_->mint(host);
-  if (state_->leaves.size() >= kLeavesKept) state_->leaves.clear();
+  if (state_->leaves.size() >= most_leaves_kept) state_->leaves.clear();
   return state_->leaves.emplace(std::string(host), std::move(cert)).first->second.get();
 }
 

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <functional>
 
+#include "proxy/ascii.h"
+
 namespace standin::proxy {
 
 namespace {
@@ -51,7 +53,7 @@ bool is_within(std::string_view part, std::string_view whole) noexcept {
 }
 
 bool is_digits(std::string_view s) noexcept {
-  return !s.empty() && std::all_of(s.begin(), s.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return !s.empty() && std::all_of(s.begin(), s.end(), is_digit);
 }
 
 }  // namespace

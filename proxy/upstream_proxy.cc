@@ -4,6 +4,7 @@
 
 #include <openssl/evp.h>
 
+#include "proxy/ascii.h"
 #include "proxy/authority.h"
 #include "proxy/error.h"
 #include "proxy/message.h"
@@ -30,13 +31,6 @@ std::string_view take_scheme(std::string_view variable, std::string_view url) {
     if (same_name(scheme, known))
       refuse(variable, "names a proxy of scheme " + std::string(known) + ", which is not supported");
   refuse(variable, "names a proxy of an unknown scheme");
-}
-
-int hex_value(char c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
 }
 
 WipingBuffer percent_decoded(std::string_view variable, std::string_view text) {

@@ -14,10 +14,10 @@
 
 #include <openssl/ssl.h>
 
-namespace standin::testing {
+namespace standin::test {
 namespace {
 
-constexpr auto kPatience = std::chrono::seconds(30);
+constexpr auto longest_wait = std::chrono::seconds(30);
 
 struct Route {
   enum class Moment : std::uint8_t { whole_request, head } moment = Moment::whole_request;
@@ -234,7 +234,7 @@ std::vector<Received> FakeUpstream::requests() const {
 
 std::vector<Received> FakeUpstream::wait_for_requests(std::size_t count) const {
   std::unique_lock lock(state_->mutex);
-  if (!state_->changed.wait_for(lock, kPatience, [&] { return state_->completed() >= count; }))
+  if (!state_->changed.wait_for(lock, longest_wait, [&] { return state_->completed() >= count; }))
     throw StreamError("only " + std::to_string(state_->completed()) + " of " + std::to_string(count) +
                       " requests came");
   return state_->received;
@@ -260,8 +260,8 @@ void FakeUpstream::close_connections() { state_->stop_connections(); }
 
 void FakeUpstream::wait_until_idle() const {
   std::unique_lock lock(state_->mutex);
-  if (!state_->changed.wait_for(lock, kPatience, [this] { return state_->open == 0; }))
+  if (!state_->changed.wait_for(lock, longest_wait, [this] { return state_->open == 0; }))
     throw StreamError(std::to_string(state_->open) + " connections stayed open");
 }
 
-}  // namespace standin::testing
+}  // namespace standin::test

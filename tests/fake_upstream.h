@@ -10,7 +10,7 @@
 #include "tests/reply.h"
 #include "tests/test_pki.h"
 
-namespace standin::testing {
+namespace standin::test {
 
 using Handler = std::function<Reply(const Received&)>;
 
@@ -66,4 +66,4 @@ class FakeUpstream {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace standin::testing
+}  // namespace standin::test

@@ -9,7 +9,7 @@
 #include <cstdio>
 #include <memory>
 
-namespace standin::testing {
+namespace standin::test {
 namespace {
 
 /// The environment of RFC 3875 4.1, as far as git reads it.
@@ -77,4 +77,4 @@ Reply git_http_backend(const Received& request, const std::filesystem::path& roo
   return Reply::body(status, output.substr(end + 4), fields);
 }
 
-}  // namespace standin::testing
+}  // namespace standin::test

@@ -8,10 +8,10 @@
 
 #include <openssl/evp.h>
 
-namespace standin::testing {
+namespace standin::test {
 namespace {
 
-constexpr std::size_t kBodyKept = 8 << 20;
+constexpr std::size_t longest_body_kept = 8 << 20;
 
 std::string trimmed(std::string_view text) {
   const auto first = text.find_first_not_of(" \t");
@@ -68,7 +68,8 @@ class BodySink {
   void add(std::string_view piece) {
     hash_.update(piece);
     body.size += piece.size();
-    if (body.bytes.size() < kBodyKept) body.bytes += piece.substr(0, kBodyKept - body.bytes.size());
+    if (body.bytes.size() < longest_body_kept)
+      body.bytes += piece.substr(0, longest_body_kept - body.bytes.size());
   }
   Body finish() {
     body.sha256 = hash_.hex();
@@ -153,12 +154,6 @@ std::string Sha256::hex() {
   return text;
 }
 
-std::string sha256_hex(std::string_view bytes) {
-  Sha256 hash;
-  hash.update(bytes);
-  return hash.hex();
-}
-
 Framing framing_of_request(const Fields& fields) {
   if (const auto coding = find_field(fields, "transfer-encoding");
       coding && contains_token(*coding, "chunked"))
@@ -202,4 +197,12 @@ std::string pattern_sha256(std::uint64_t size) {
   return hash.hex();
 }
 
-}  // namespace standin::testing
+std::string base64(std::string_view bytes) {
+  // The NUL that it writes behind them falls on the string's own.
+  std::string encoded(4 * ((bytes.size() + 2) / 3), '\0');
+  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()),
+                  reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  return encoded;
+}
+
+}  // namespace standin::test

@@ -10,7 +10,7 @@
 
 #include "tests/stream.h"
 
-namespace standin::testing {
+namespace standin::test {
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
@@ -43,7 +43,6 @@ class Sha256 {
  private:
   EVP_MD_CTX* context_;
 };
-std::string sha256_hex(std::string_view bytes);
 
 /// A body as it came, decoded from its framing. `bytes` holds its first megabytes, the rest is counted
 /// and hashed alone.
@@ -61,9 +60,11 @@ Framing framing_of_response(const Fields& fields, unsigned status, std::string_v
 /// Throws StreamError where the stream ends before the body does.
 Body read_body(Stream& stream, Framing framing, const Fields& fields);
 
+std::string base64(std::string_view bytes);
+
 /// `size` bytes of a pattern without a short period of two, from `offset` on, and its hash: bodies of any
 /// size without the memory.
 void generate_pattern(std::uint64_t size, const std::function<void(std::string_view)>& sink);
 std::string pattern_sha256(std::uint64_t size);
 
-}  // namespace standin::testing
+}  // namespace standin::test

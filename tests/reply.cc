@@ -6,10 +6,10 @@
 #include <mutex>
 #include <thread>
 
-namespace standin::testing {
+namespace standin::test {
 namespace {
 
-constexpr std::size_t kGeneratedChunk = 16384;
+constexpr std::size_t generated_chunk_bytes = 16384;
 
 std::string chunk(std::string_view bytes) {
   std::string size;
@@ -80,25 +80,25 @@ Reply Reply::generated(std::uint64_t size) {
 
 Reply Reply::generated_chunked(std::uint64_t size) {
   Reply reply = no_body(200, {{"Transfer-Encoding", "chunked"}});
-  reply.steps_.emplace_back(Generate{size, kGeneratedChunk});
+  reply.steps_.emplace_back(Generate{size, generated_chunk_bytes});
   reply.steps_.emplace_back("0\r\n\r\n");
   return reply;
 }
 
-void Reply::add(Pieces pieces, bool chunked) {
+void Reply::add(Pieces pieces, As as) {
   for (Piece& piece : pieces) {
     if (const auto* gate = std::get_if<Gate>(&piece))
       steps_.emplace_back(*gate);
     else
-      steps_.emplace_back(chunked ? chunk(std::get<std::string>(piece))
-                                  : std::get<std::string>(std::move(piece)));
+      steps_.emplace_back(as == As::chunks ? chunk(std::get<std::string>(piece))
+                                           : std::get<std::string>(std::move(piece)));
   }
 }
 
 Reply Reply::chunked(Pieces pieces, const Fields& trailers, const Fields& fields) {
   Reply reply = no_body(200, fields);
   reply.fields_.emplace_back("Transfer-Encoding", "chunked");
-  reply.add(std::move(pieces), true);
+  reply.add(std::move(pieces), As::chunks);
   reply.steps_.emplace_back("0\r\n" + to_text(trailers) + "\r\n");
   return reply;
 }
@@ -108,21 +108,15 @@ Reply Reply::events(Pieces pieces) {
                  {{"Content-Type", "text/event-stream"}, {"Cache-Control", "no-cache"}});
 }
 
-Reply Reply::with_length(std::uint64_t promised, Pieces pieces) {
-  Reply reply = no_body(200, {{"Content-Length", std::to_string(promised)}});
-  reply.add(std::move(pieces), false);
-  return reply;
-}
-
 Reply Reply::until_close(Pieces pieces, const Fields& fields) {
   Reply reply = no_body(200, fields);
-  reply.add(std::move(pieces), false);
+  reply.add(std::move(pieces), As::bytes);
   return reply.close_after();
 }
 
 Reply Reply::raw(Pieces pieces) {
   Reply reply;
-  reply.add(std::move(pieces), false);
+  reply.add(std::move(pieces), As::bytes);
   reply.after_ = After::close;
   return reply;
 }
@@ -256,4 +250,4 @@ class ReplyWriter {
 
 After play(const Reply& reply, Conversation& with) { return ReplyWriter(reply, with).play(); }
 
-}  // namespace standin::testing
+}  // namespace standin::test

@@ -13,7 +13,7 @@
 #include "tests/http_wire.h"
 #include "tests/stream.h"
 
-namespace standin::testing {
+namespace standin::test {
 
 /// A door that the test opens: what a fake origin waits for instead of sleeping. A handle: copies share it.
 class Gate {
@@ -69,7 +69,6 @@ class Reply {
   static Reply generated_chunked(std::uint64_t size);  // chunked
   static Reply chunked(Pieces pieces, const Fields& trailers = {}, const Fields& fields = {});
   static Reply events(Pieces pieces);                                  // text/event-stream, chunked
-  static Reply with_length(std::uint64_t promised, Pieces pieces);     // however long the pieces are
   static Reply until_close(Pieces pieces, const Fields& fields = {});  // no length, Connection: close
   static Reply raw(Pieces pieces);                                     // verbatim, then close
   static Reply hang();                                                 // nothing, until the client goes
@@ -98,7 +97,8 @@ class Reply {
   using Step = std::variant<std::string, Gate, Generate, std::function<void(Conversation&)>>;
   enum class Cut : std::uint8_t { none, fin, reset };
 
-  void add(Pieces pieces, bool chunked);
+  enum class As : std::uint8_t { chunks, bytes };
+  void add(Pieces pieces, As as);
 
   std::vector<Step> before_;
   std::string status_line_;
@@ -113,4 +113,4 @@ class Reply {
 /// Does what the reply says.
 After play(const Reply& reply, Conversation& with);
 
-}  // namespace standin::testing
+}  // namespace standin::test

@@ -17,7 +17,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-namespace standin::testing {
+namespace standin::test {
 namespace {
 
 // OpenSSL's own socket BIO writes with write(2): a peer that went away would kill the test by SIGPIPE, and
@@ -243,4 +243,4 @@ void Stream::drain() noexcept {
 
 void Stream::stop() noexcept { ::shutdown(socket_, SHUT_RDWR); }
 
-}  // namespace standin::testing
+}  // namespace standin::test

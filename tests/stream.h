@@ -8,7 +8,7 @@
 
 #include <openssl/ssl.h>
 
-namespace standin::testing {
+namespace standin::test {
 
 /// The peer closed by reset, a handshake failed, or nothing came for half a minute.
 class StreamError : public std::runtime_error {
@@ -41,8 +41,6 @@ class Stream {
   std::string read_exactly(std::size_t size);
   /// Up to and with `delimiter`; what came before the end where it never comes.
   std::string read_until(std::string_view delimiter, std::size_t at_most = 1 << 20);
-  /// Puts bytes back in front of what is read next.
-  void unread(std::string_view bytes) { buffer_.insert(0, bytes); }
   [[nodiscard]] bool tls_truncated() const noexcept { return truncated_; }
 
   void write(std::string_view bytes);
@@ -66,4 +64,4 @@ class Stream {
   std::string buffer_;
 };
 
-}  // namespace standin::testing
+}  // namespace standin::test

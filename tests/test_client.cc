@@ -2,11 +2,10 @@
 
 #include <algorithm>
 
-#include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 
-namespace standin::testing {
+namespace standin::test {
 namespace {
 
 std::shared_ptr<SSL_CTX> client_context(const std::string& roots_pem) {
@@ -69,14 +68,6 @@ std::string TestClient::chosen_alpn() const {
   return {reinterpret_cast<const char*>(data), size};
 }
 
-std::string TestClient::peer_certificate_pem() const {
-  const std::unique_ptr<BIO, decltype(&BIO_free_all)> bio(BIO_new(BIO_s_mem()), BIO_free_all);
-  PEM_write_bio_X509(bio.get(), SSL_get0_peer_certificate(stream_.tls()));
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(bio.get(), &data);
-  return {data, static_cast<std::size_t>(size)};
-}
-
 void TestClient::send_cut(std::string_view bytes, std::size_t cut) {
   while (!bytes.empty()) {
     send(bytes.substr(0, cut));
@@ -89,7 +80,7 @@ void TestClient::send_pattern(std::uint64_t size) {
 }
 
 Head TestClient::read_head() {
-  auto head = testing::read_head(stream_);
+  auto head = test::read_head(stream_);
   if (!head) throw StreamError("the peer closed instead of answering");
   return *std::move(head);
 }
@@ -122,11 +113,6 @@ std::string TestClient::read_to_end() {
   return all;
 }
 
-std::string basic(std::string_view userinfo) {
-  std::string encoded(4 * ((userinfo.size() + 2) / 3), '\0');
-  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()),
-                  reinterpret_cast<const unsigned char*>(userinfo.data()), static_cast<int>(userinfo.size()));
-  return "Basic " + encoded;
-}
+std::string basic(std::string_view userinfo) { return "Basic " + base64(userinfo); }
 
-}  // namespace standin::testing
+}  // namespace standin::test

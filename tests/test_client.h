@@ -9,7 +9,7 @@
 #include "tests/http_wire.h"
 #include "tests/stream.h"
 
-namespace standin::testing {
+namespace standin::test {
 
 struct Response {
   unsigned status = 0;
@@ -40,7 +40,6 @@ class TestClient {
   void start_tls_resuming(const std::string& host, const std::string& roots_pem, const TestClient& earlier);
   [[nodiscard]] bool resumed() const;
   [[nodiscard]] std::string chosen_alpn() const;
-  [[nodiscard]] std::string peer_certificate_pem() const;
 
   void send(std::string_view bytes) { stream_.write(bytes); }
   /// In writes (or TLS records) of at most `cut` bytes.
@@ -77,4 +76,4 @@ class TestClient {
 /// Basic credentials (RFC 7617): "Basic dXNlcjpwYXNz".
 std::string basic(std::string_view userinfo);
 
-}  // namespace standin::testing
+}  // namespace standin::test

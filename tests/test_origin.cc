@@ -29,7 +29,7 @@
 #include "tests/git_backend.h"
 #include "tests/websocket_echo.h"
 
-namespace standin::testing {
+namespace standin::test {
 namespace {
 
 struct Arguments {
@@ -112,10 +112,10 @@ int serve(const Arguments& arguments) {
 }
 
 }  // namespace
-}  // namespace standin::testing
+}  // namespace standin::test
 
 int main(int argc, char** argv) {
-  standin::testing::Arguments arguments;
+  standin::test::Arguments arguments;
   CLI::App app("A TLS origin that prints what it got");
   app.add_option("--names", arguments.names, "names and addresses of its certificate")->delimiter(',');
   app.add_option("--ca-out", arguments.ca_out, "where to write the authority's certificate");
@@ -123,5 +123,5 @@ int main(int argc, char** argv) {
   app.add_option("--port", arguments.port, "port; 0: the kernel's choice");
   app.add_flag("--plain", arguments.plain, "no TLS");
   CLI11_PARSE(app, argc, argv);
-  return standin::testing::serve(arguments);
+  return standin::test::serve(arguments);
 }

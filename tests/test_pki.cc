@@ -12,10 +12,10 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
-namespace standin::testing {
+namespace standin::test {
 namespace {
 
-constexpr long kDay = 24 * 60 * 60;
+constexpr long one_day = 24 * 60 * 60;
 
 std::shared_ptr<EVP_PKEY> make_key() { return {EVP_EC_gen("P-256"), EVP_PKEY_free}; }
 
@@ -58,7 +58,7 @@ std::shared_ptr<X509> blank(const Certificate& issuer, EVP_PKEY* key, const std:
 
 Certificate make_authority(const std::string& name) {
   const auto key = make_key();
-  const auto cert = blank({}, key.get(), name, -kDay, 30 * kDay);
+  const auto cert = blank({}, key.get(), name, -one_day, 30 * one_day);
   add_extension(cert.get(), cert.get(), NID_basic_constraints, "critical,CA:TRUE");
   add_extension(cert.get(), cert.get(), NID_key_usage, "critical,keyCertSign,cRLSign");
   add_extension(cert.get(), cert.get(), NID_subject_key_identifier, "hash");
@@ -98,8 +98,8 @@ Certificate TestPki::make_certificate(const std::vector<std::string>& names, Fla
   const Certificate issuer = flaw == Flaw::self_signed         ? Certificate{}
                              : flaw == Flaw::unknown_authority ? unknown_ca_
                                                                : ca_;
-  const long from = flaw == Flaw::not_yet_valid ? kDay : -kDay;
-  const long to = flaw == Flaw::expired ? -60 : 10 * kDay;
+  const long from = flaw == Flaw::not_yet_valid ? one_day : -one_day;
+  const long to = flaw == Flaw::expired ? -60 : 10 * one_day;
   const auto cert = blank(issuer, key.get(), "test origin", from, to);
   X509* const signer = issuer.certificate ? issuer.certificate.get() : cert.get();
   std::string list;
@@ -115,4 +115,4 @@ Certificate TestPki::make_certificate(const std::vector<std::string>& names, Fla
   return {cert, key};
 }
 
-}  // namespace standin::testing
+}  // namespace standin::test

@@ -9,7 +9,7 @@
 
 #include "tests/temporary_folder.h"
 
-namespace standin::testing {
+namespace standin::test {
 
 /// A certificate with its key, and nothing else of its chain.
 struct Certificate {
@@ -43,4 +43,4 @@ class TestPki {
   Certificate unknown_ca_;
 };
 
-}  // namespace standin::testing
+}  // namespace standin::test

@@ -12,7 +12,7 @@
 #include "tests/websocket_echo.h"
 
 // The kit judges everything else, so it is judged first: client against origin, with nothing between.
-namespace standin::testing {
+namespace standin::test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -132,17 +132,17 @@ TEST_F(TestKit, ChunkedRequestsAreDecoded) {
 }
 
 TEST_F(TestKit, HugeBodiesAreHashedBothWays) {
-  constexpr std::uint64_t kSize = 20'000'003;
-  origin.on("/get", [](const Received&) { return Reply::generated(kSize); });
-  origin.on("/chunked", [](const Received&) { return Reply::generated_chunked(kSize); });
+  constexpr std::uint64_t body_bytes = 20'000'003;
+  origin.on("/get", [](const Received&) { return Reply::generated(body_bytes); });
+  origin.on("/chunked", [](const Received&) { return Reply::generated_chunked(body_bytes); });
   Connected client(*this);
-  EXPECT_EQ(client.request("GET", "/get", "h").body.sha256, pattern_sha256(kSize));
-  EXPECT_EQ(client.request("GET", "/chunked", "h").body.sha256, pattern_sha256(kSize));
-  client.send("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(kSize) + "\r\n\r\n");
-  client.send_pattern(kSize);
+  EXPECT_EQ(client.request("GET", "/get", "h").body.sha256, pattern_sha256(body_bytes));
+  EXPECT_EQ(client.request("GET", "/chunked", "h").body.sha256, pattern_sha256(body_bytes));
+  client.send("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body_bytes) + "\r\n\r\n");
+  client.send_pattern(body_bytes);
   EXPECT_EQ(client.read_response("PUT").status, 200U);
-  EXPECT_EQ(origin.last().body.sha256, pattern_sha256(kSize));
-  EXPECT_LT(origin.last().body.bytes.size(), kSize);
+  EXPECT_EQ(origin.last().body.sha256, pattern_sha256(body_bytes));
+  EXPECT_LT(origin.last().body.bytes.size(), body_bytes);
 }
 
 TEST_F(TestKit, ContinueIsSentOrWithheld) {
@@ -278,4 +278,4 @@ TEST_F(TestKit, IdleConnectionsCloseWhenTold) {
 }
 
 }  // namespace
-}  // namespace standin::testing
+}  // namespace standin::test

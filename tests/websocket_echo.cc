@@ -4,19 +4,19 @@
 
 #include <openssl/evp.h>
 
-namespace standin::testing {
+#include "tests/http_wire.h"
+
+namespace standin::test {
 namespace {
 
-constexpr unsigned char kFinal = 0x80, kMasked = 0x80;
-constexpr unsigned char kClose = 0x8, kPing = 0x9, kPong = 0xa;
+constexpr unsigned char final_bit = 0x80, masked_bit = 0x80;
+constexpr unsigned char op_close = 0x8, op_ping = 0x9, op_pong = 0xa;
 
 std::string accept_key(const std::string& key) {
   const std::string text = key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";  // RFC 6455 1.3
   std::array<unsigned char, 20> digest{};
   EVP_Digest(text.data(), text.size(), digest.data(), nullptr, EVP_sha1(), nullptr);
-  std::array<unsigned char, 29> encoded{};
-  EVP_EncodeBlock(encoded.data(), digest.data(), static_cast<int>(digest.size()));
-  return {reinterpret_cast<const char*>(encoded.data()), 28};
+  return base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
 std::uint64_t read_number(Stream& stream, std::size_t octets) {
@@ -35,17 +35,17 @@ std::string length_octets(std::size_t size) {
 
 void echo_frames(Conversation& with) {
   unsigned char opcode = 0;
-  while (opcode != kClose) {
+  while (opcode != op_close) {
     const auto first = static_cast<unsigned char>(with.stream.read_exactly(1)[0]);
     const auto second = static_cast<unsigned char>(with.stream.read_exactly(1)[0]);
     std::uint64_t size = second & 0x7f;
     if (size == 126) size = read_number(with.stream, 2);
     if (size == 127) size = read_number(with.stream, 8);
-    const std::string mask = (second & kMasked) != 0 ? with.stream.read_exactly(4) : std::string(4, '\0');
+    const std::string mask = (second & masked_bit) != 0 ? with.stream.read_exactly(4) : std::string(4, '\0');
     std::string payload = with.stream.read_exactly(static_cast<std::size_t>(size));
     for (std::size_t i = 0; i < payload.size(); ++i) payload[i] = static_cast<char>(payload[i] ^ mask[i % 4]);
     opcode = first & 0xf;
-    const unsigned char answer = opcode == kPing ? kFinal | kPong : first;
+    const unsigned char answer = opcode == op_ping ? final_bit | op_pong : first;
     with.stream.write(static_cast<char>(answer) + length_octets(payload.size()) + payload);
   }
 }
@@ -58,4 +58,4 @@ Reply websocket_echo(const Received& request) {
   return Reply::upgrade("websocket", echo_frames, {{"Sec-WebSocket-Accept", accept_key(*key)}});
 }
 
-}  // namespace standin::testing
+}  // namespace standin::test

@@ -53,15 +53,6 @@ void check_private(const Descriptor& file, const std::filesystem::path& path, co
 
 }  // namespace
 
-Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
-  const Descriptor dropped(std::exchange(fd_, std::exchange(other.fd_, -1)));
-  return *this;
-}
-
-Descriptor::~Descriptor() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 bool FileIdentity::operator==(const FileIdentity& other) const noexcept {
   return device == other.device && inode == other.inode && size == other.size &&
          modified.tv_sec == other.modified.tv_sec && modified.tv_nsec == other.modified.tv_nsec;

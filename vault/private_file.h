@@ -7,26 +7,11 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <utility>
+
+#include "vault/descriptor.h"
 
 /// Files that only their owner may read: the vault and its key.
 namespace standin::vault {
-
-/// Owns a file descriptor; every one is close-on-exec.
-class Descriptor {
- public:
-  Descriptor() noexcept = default;
-  explicit Descriptor(int fd) noexcept : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept;
-  ~Descriptor();
-
-  [[nodiscard]] int get() const noexcept { return fd_; }
-  [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
-
- private:
-  int fd_ = -1;
-};
 
 /// What tells one state of a file from another.
 struct FileIdentity {

@@ -12,6 +12,7 @@
 #include "broker/audit_files.h"
 #include "broker/audit_log.h"
 #include "broker/audit_query.h"
+#include "tests/temporary_folder.h"
 
 namespace standin::broker {
 namespace {
@@ -20,19 +21,7 @@ constexpr int million = 1'000'000;
 
 vault::Secret bench_key() { return vault::Secret(32); }
 
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = std::filesystem::temp_directory_path() / "audit_bench.XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    path = pattern;
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() { std::filesystem::remove_all(path); }
-
-  std::filesystem::path path;
-};
+using test::TemporaryFolder;
 
 AuditRecord typical_record() {
   AuditRecord record;
@@ -49,7 +38,7 @@ AuditRecord typical_record() {
 const std::filesystem::path& log_over(std::chrono::hours span) {
   static std::map<std::chrono::hours, TemporaryFolder> logs;
   const auto [made, is_new] = logs.try_emplace(span);
-  if (!is_new) return made->second.path;
+  if (!is_new) return made->second.path();
   const auto end = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
   const auto step = std::chrono::microseconds(span) / million;
   audit::Chain chain(bench_key(), AuditLog::new_run_id(), audit::identity_fields("ann", 7));
@@ -59,7 +48,7 @@ const std::filesystem::path& log_over(std::chrono::hours span) {
   for (int n = million; n > 0; --n) {
     const auto time = end - n * step;
     if (const auto day = audit::day_of(time); day != open_day) {
-      file = std::ofstream(audit::file_of_day(made->second.path, day), std::ios::binary);
+      file = std::ofstream(audit::file_of_day(made->second.path(), day), std::ios::binary);
       open_day = day;
       offset = 0;
     }
@@ -70,12 +59,12 @@ const std::filesystem::path& log_over(std::chrono::hours span) {
     chain.written(offset);
     offset += line.size();
   }
-  return made->second.path;
+  return made->second.path();
 }
 
 void append(benchmark::State& state) {
   const TemporaryFolder folder;
-  AuditLog log(folder.path, bench_key(), AuditLog::new_run_id());
+  AuditLog log(folder.path(), bench_key(), AuditLog::new_run_id());
   const auto record = typical_record();
   for (auto _ : state) benchmark::DoNotOptimize(log.append(record));
 }
@@ -85,7 +74,7 @@ BENCHMARK(append)->Unit(benchmark::kMicrosecond);
 void open_and_append_first(benchmark::State& state) {
   const TemporaryFolder folder;
   for (auto _ : state) {
-    AuditLog log(folder.path, bench_key(), AuditLog::new_run_id());
+    AuditLog log(folder.path(), bench_key(), AuditLog::new_run_id());
     log.append(typical_record());
   }
 }

@@ -8,6 +8,7 @@
 #include <benchmark/benchmark.h>
 
 #include "broker/broker.h"
+#include "tests/temporary_folder.h"
 
 namespace standin::broker {
 namespace {
@@ -15,20 +16,12 @@ namespace {
 class Run {
  public:
   Run() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "standin-bench-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) std::abort();
-    root_ = pattern;
     vault::Vault::create(root_ / "vault", key()).add("github", scope(), secret());
     vault::Vault vault = open();
     audit_ = std::make_unique<AuditLog>(root_ / "audit", vault.derive_key("audit"), AuditLog::new_run_id());
     BrokerOptions options;
     options.credentials = select_credentials(vault, {.all = true}, {});
     broker_ = std::make_unique<Broker>(std::move(options), std::move(vault), *audit_);
-  }
-  ~Run() {
-    broker_.reset();
-    std::error_code ignored;
-    std::filesystem::remove_all(root_, ignored);
   }
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
@@ -50,7 +43,7 @@ class Run {
     return vault::Secret::copy_of(std::as_bytes(std::span(text)));
   }
 
-  std::filesystem::path root_;
+  test::TemporaryFolder root_;
   std::unique_ptr<AuditLog> audit_;
   std::unique_ptr<Broker> broker_;
 };

@@ -16,9 +16,11 @@
 #include "broker/audit_log.h"
 #include "broker/audit_query.h"
 #include "broker/audit_tail.h"
+#include "tests/read_text.h"
+#include "tests/temporary_folder.h"
 
 /// A log in a folder of its own, and a small language to damage it.
-namespace standin::broker::testing {
+namespace standin::broker::test {
 
 using Kind = AuditFinding::Kind;
 using namespace std::chrono_literals;
@@ -52,19 +54,7 @@ inline AuditRecord event(std::string_view name) {
 
 class TestLog {
  public:
-  TestLog() {
-    std::string pattern = std::filesystem::temp_directory_path() / "audit.XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    home_ = pattern;
-  }
-  TestLog(const TestLog&) = delete;
-  TestLog& operator=(const TestLog&) = delete;
-  ~TestLog() {
-    std::error_code ignored;
-    std::filesystem::remove_all(home_, ignored);
-  }
-
-  [[nodiscard]] std::filesystem::path home() const { return home_; }
+  [[nodiscard]] std::filesystem::path home() const { return home_.path(); }
   [[nodiscard]] std::filesystem::path folder() const { return home_ / "state" / "audit"; }
   [[nodiscard]] std::filesystem::path file(std::string_view day) const {
     return audit::file_of_day(folder(), day);
@@ -85,11 +75,7 @@ class TestLog {
     return found;
   }
 
-  [[nodiscard]] std::string bytes(const std::filesystem::path& of) const {
-    std::ifstream in(of, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
-  [[nodiscard]] std::string bytes() const { return bytes(file()); }
+  [[nodiscard]] std::string bytes() const { return standin::test::read_text(file()); }
   // In place: ext4 flushes a file that was truncated to nothing and written again, which takes milliseconds.
   void replace(const std::string& content) const {
     std::filesystem::resize_file(file(), content.size());
@@ -146,7 +132,7 @@ class TestLog {
   }
 
  private:
-  std::filesystem::path home_;
+  standin::test::TemporaryFolder home_;
 };
 
 /// A chain written at times of the test's choosing.
@@ -194,4 +180,4 @@ inline std::vector<std::string> told(const AuditVerification& verification) {
   return all;
 }
 
-}  // namespace standin::broker::testing
+}  // namespace standin::broker::test

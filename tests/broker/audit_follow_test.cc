@@ -12,7 +12,7 @@
 namespace standin::broker {
 namespace {
 
-using namespace testing;
+using namespace test;
 
 /// Follows a log on a thread of its own.
 class Following {

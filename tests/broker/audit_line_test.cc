@@ -9,9 +9,9 @@
 namespace standin::broker {
 namespace {
 
-using testing::at;
-using testing::event;
-using testing::test_key;
+using test::at;
+using test::event;
+using test::test_key;
 using namespace std::chrono_literals;
 
 constexpr std::string_view some_run = "69a4c0de00000001";
@@ -213,8 +213,8 @@ TEST(AuditLine, AFieldOfALaterVersionIsPassedOver) {
 }
 
 TEST(AuditLine, ARunsNameTellsItsDay) {
-  EXPECT_EQ(audit::day_of_run(testing::run_at(at(0us))), "2026-03-01");
-  EXPECT_EQ(audit::day_of_run(testing::run_at(at(-1s))), "2026-02-28");
+  EXPECT_EQ(audit::day_of_run(test::run_at(at(0us))), "2026-03-01");
+  EXPECT_EQ(audit::day_of_run(test::run_at(at(-1s))), "2026-02-28");
   EXPECT_EQ(audit::day_of_run("not a run's name"), std::nullopt);
 }
 

@@ -21,7 +21,7 @@
 namespace standin::broker {
 namespace {
 
-using namespace testing;
+using namespace test;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -253,8 +253,8 @@ TEST(AuditLog, AnotherDayIsAnotherFile) {
   EXPECT_EQ(file.append("two\n"), 4U);
   file.open("2026-03-02");
   EXPECT_EQ(file.append("three\n"), 0U);
-  EXPECT_EQ(log.bytes(log.file("2026-03-01")), "one\ntwo\n");
-  EXPECT_EQ(log.bytes(log.file("2026-03-02")), "three\n");
+  EXPECT_EQ(standin::test::read_text(log.file("2026-03-01")), "one\ntwo\n");
+  EXPECT_EQ(standin::test::read_text(log.file("2026-03-02")), "three\n");
 }
 
 TEST(AuditLog, AFileIsNotInheritedByAChild) {

@@ -9,7 +9,7 @@
 namespace standin::broker {
 namespace {
 
-using namespace testing;
+using namespace test;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Optional;

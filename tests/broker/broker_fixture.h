@@ -17,6 +17,7 @@
 
 #include "broker/audit_query.h"
 #include "broker/broker.h"
+#include "tests/temporary_folder.h"
 
 namespace standin::broker {
 
@@ -64,7 +65,7 @@ class BrokerRun : public testing::Test {
   static Credential scope(std::string_view name, const std::vector<std::string>& origins,
                           const std::vector<std::string>& sites);
 
-  std::filesystem::path root_;
+  standin::test::TemporaryFolder root_;
   std::filesystem::path audit_folder_;
   std::optional<vault::Vault> vault_;  // the one that commands change; the broker has its own
   std::unique_ptr<AuditLog> audit_;
@@ -79,9 +80,6 @@ class BrokerRun : public testing::Test {
 };
 
 inline BrokerRun::BrokerRun() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "standin-broker-XXXXXX").string();
-  if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
-  root_ = std::filesystem::canonical(pattern);
   audit_folder_ = root_ / "audit";
   vault_ = vault::Vault::create(root_ / "vault", vault::KeyFile{root_ / "key" / "file"});
 }
@@ -89,8 +87,6 @@ inline BrokerRun::BrokerRun() {
 inline BrokerRun::~BrokerRun() {
   exchange_.reset();
   broker_.reset();
-  std::error_code ignored;
-  std::filesystem::remove_all(root_, ignored);
 }
 
 inline Credential BrokerRun::scope(std::string_view name, const std::vector<std::string>& origins,

@@ -192,8 +192,7 @@ TEST_F(BrokerTest, RefusesARemovedCredentialUntilItIsBack) {
 TEST_F(BrokerTest, RefusesUsesWhileTheVaultCannotBeRead) {
   start();
   bearer().end(200);
-  std::ifstream file(root_ / "vault", std::ios::binary);
-  const std::string good((std::istreambuf_iterator<char>(file)), {});
+  const std::string good = test::read_text(root_ / "vault");
   std::string bad = good;
   bad[bad.size() / 2] = static_cast<char>(bad[bad.size() / 2] ^ 1);
   overwrite_vault(bad);

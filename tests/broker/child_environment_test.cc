@@ -13,6 +13,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/read_text.h"
+#include "tests/temporary_folder.h"
+
 namespace standin::broker {
 namespace {
 
@@ -23,8 +26,6 @@ using testing::Not;
 class ChildEnvironment : public testing::Test {
  protected:
   ChildEnvironment() {
-    std::string pattern = (fs::temp_directory_path() / "standin-env-XXXXXX").string();
-    root_ = mkdtemp(pattern.data());
     facts_.folder = root_ / "run";
     fs::create_directory(facts_.folder);
     facts_.proxy_url = "http://standin:pw@127.0.0.1:4321";
@@ -32,17 +33,8 @@ class ChildEnvironment : public testing::Test {
     facts_.system_roots = file("system.pem", "-----SYSTEM-----\n");
     facts_.bound = {proxy::OriginPattern::parse("api.github.com")};
   }
-  ~ChildEnvironment() override { fs::remove_all(root_); }
 
-  std::string file(const std::string& name, std::string_view content) {
-    std::ofstream(root_ / name, std::ios::binary) << content;
-    return (root_ / name).string();
-  }
-  static std::string content(const std::string& path) {
-    std::ostringstream out;
-    out << std::ifstream(path, std::ios::binary).rdbuf();
-    return out.str();
-  }
+  std::string file(std::string_view name, std::string_view text) { return root_.file(name, text); }
   void run(Environment parent) { child_ = child_environment(parent, facts_); }
   std::string operator[](std::string_view name) const {
     std::string value = "(not set)";
@@ -56,9 +48,9 @@ class ChildEnvironment : public testing::Test {
     return times > 1 ? "(set twice)" : value;
   }
   /// What a client finds in the file that `variable` names.
-  std::string in(std::string_view variable) const { return content((*this)[variable]); }
+  std::string in(std::string_view variable) const { return test::read_text((*this)[variable]); }
 
-  fs::path root_;
+  test::TemporaryFolder root_;
   RunFacts facts_;
   Environment child_;
 };
@@ -177,7 +169,7 @@ TEST_F(ChildEnvironment, FindsTheSystemsRootsByItself) {
 
 TEST_F(ChildEnvironment, PutsItsLinesBehindTheUsersWgetrc) {
   file(".wgetrc", "https_proxy = http://corp:8080\ntries = 3");
-  run({{"HOME", root_.string()}});
+  run({{"HOME", root_.path().string()}});
   EXPECT_EQ(in("WGETRC"), "https_proxy = http://corp:8080\ntries = 3\nca_certificate = " +
                               (facts_.folder / "roots.pem").string() + "\nuse_proxy = on\nhttps_proxy = " +
                               facts_.proxy_url + "\nhttp_proxy = " + facts_.proxy_url +
@@ -186,7 +178,7 @@ TEST_F(ChildEnvironment, PutsItsLinesBehindTheUsersWgetrc) {
 
 TEST_F(ChildEnvironment, PrefersTheWgetrcThatTheParentNames) {
   file(".wgetrc", "tries = 3\n");
-  run({{"HOME", root_.string()}, {"WGETRC", file("own", "tries = 4\n")}});
+  run({{"HOME", root_.path().string()}, {"WGETRC", file("own", "tries = 4\n")}});
   EXPECT_THAT(in("WGETRC"), testing::StartsWith("tries = 4\nca_certificate"));
 }
 
@@ -195,7 +187,7 @@ TEST_F(ChildEnvironment, AddsAFolderToThoseThatPhpScans) {
   run({});
   EXPECT_EQ((*this)["PHP_INI_SCAN_DIR"], ":" + folder);
   const std::string roots = (facts_.folder / "roots.pem").string();
-  EXPECT_EQ(content(folder + "/standin.ini"),
+  EXPECT_EQ(test::read_text(folder + "/standin.ini"),
             "openssl.cafile = \"" + roots + "\"\ncurl.cainfo = \"" + roots + "\"\n");
   fs::remove_all(facts_.folder);
   fs::create_directory(facts_.folder);
@@ -221,7 +213,7 @@ TEST_F(ChildEnvironment, FollowsNoLinkThatSomebodyPutThere) {
   const auto victim = file("victim", "precious");
   fs::create_symlink(victim, facts_.folder / "roots.pem");
   EXPECT_THROW(run({}), Error);
-  EXPECT_EQ(content(victim), "precious");
+  EXPECT_EQ(test::read_text(victim), "precious");
 }
 
 TEST_F(ChildEnvironment, SaysWhereItCannotWrite) {

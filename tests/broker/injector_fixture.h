@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "broker/injector.h"
+#include "tests/http_wire.h"
 
 namespace standin::broker {
 
@@ -99,6 +100,6 @@ inline Site basic_form_site() { return {Site::Kind::basic_form, {}}; }
 inline Site path_site() { return {Site::Kind::path, {}}; }
 
 /// Base64 as any client writes it, by a second implementation (OpenSSL's).
-std::string base64(std::string_view text);
+using standin::test::base64;
 
 }  // namespace standin::broker

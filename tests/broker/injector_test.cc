@@ -1,19 +1,8 @@
 #include <chrono>
 
-#include <openssl/evp.h>
-
 #include "tests/broker/injector_fixture.h"
 
 namespace standin::broker {
-
-std::string base64(std::string_view text) {
-  std::string out(text.size() * 2 + 8, '\0');
-  const int length =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                      reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  out.resize(static_cast<std::size_t>(length));
-  return out;
-}
 
 namespace {
 

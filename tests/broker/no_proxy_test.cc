@@ -77,8 +77,7 @@ TEST(NoProxyMerge, ReadsAWildcardOriginAsAllItsSubdomains) {
 
 TEST(NoProxyMerge, DropsTheLoopbackNameThatIsBound) {
   EXPECT_EQ(merged("", {"http://localhost:8080"}), "");
-  EXPECT_EQ(merged("localhost:3000,localhost:8080", {"http://localhost:8080"}),
-            "localhost:3000");
+  EXPECT_EQ(merged("localhost:3000,localhost:8080", {"http://localhost:8080"}), "localhost:3000");
   EXPECT_EQ(merged("", {"http://127.0.0.1:8080"}), "");
   EXPECT_EQ(merged("", {"https://[::1]:8443"}), "");
 }

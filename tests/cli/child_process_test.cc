@@ -5,10 +5,12 @@
 #include <string>
 
 #include "tests/cli/launcher_fixture.h"
-#include "tests/cli/launcher_folder.h"
+#include "tests/temporary_folder.h"
 
-namespace standin::cli::testing {
+namespace standin::cli::test {
 namespace {
+
+using standin::test::TemporaryFolder;
 
 class ExitStatus : public ::testing::TestWithParam<int> {};
 
@@ -112,7 +114,7 @@ TEST(ChildProcess, IsFoundLikeExecvpDoes) {
   hidden.file("tool", "text\n", 0644);  // not executable: the search goes on
   folder.file("tool", "#!/bin/sh\necho found \"$1\"\n", 0755);
   Probe run(run_of({"tool", "x"}),
-            [&] { ::setenv("PATH", (hidden.path() + ":" + folder.path()).c_str(), 1); });
+            [&] { ::setenv("PATH", (hidden.path().string() + ":" + folder.path().string()).c_str(), 1); });
   EXPECT_EQ(run.out.rest(), "found x\n");
   EXPECT_EQ(run.status(), 0);
 }
@@ -157,4 +159,4 @@ TEST(ChildProcess, IsNotStartedWhenPreparingFails) {
 }
 
 }  // namespace
-}  // namespace standin::cli::testing
+}  // namespace standin::cli::test

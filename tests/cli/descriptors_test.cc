@@ -7,7 +7,7 @@
 // "Nothing else changes": what the child finds, compared with what the same program finds when it is started
 // directly, in the same circumstances.
 
-namespace standin::cli::testing {
+namespace standin::cli::test {
 namespace {
 
 std::string field(const std::string& report, const std::string& name) {
@@ -145,4 +145,4 @@ TEST(Circumstances, ProcessGroupAndSessionAreTheStarts) {
 }
 
 }  // namespace
-}  // namespace standin::cli::testing
+}  // namespace standin::cli::test

@@ -1,11 +1,13 @@
-#include <fstream>
-#include <sstream>
+#include <cctype>
+#include <string>
+#include <string_view>
 
 #include <gtest/gtest.h>
 
 #include "broker/injector.h"
 #include "cli/arguments.h"
 #include "cli/completion.h"
+#include "tests/read_text.h"
 
 namespace standin::cli {
 namespace {
@@ -14,11 +16,7 @@ const char* const command_names[] = {"init",   "add",        "edit",    "rotate"
                                      "rename", "remove",     "run",     "audit",  "providers", "doctor",
                                      "demo",   "completion", "version", "help"};
 
-std::string man_page() {
-  std::ostringstream text;
-  text << std::ifstream(STANDIN_SOURCE_DIR "/docs/standin.1.md").rdbuf();
-  return text.str();
-}
+std::string man_page() { return test::read_text(STANDIN_SOURCE_DIR "/docs/standin.1.md"); }
 
 std::string lower(std::string text) {
   for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));

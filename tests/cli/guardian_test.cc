@@ -4,10 +4,11 @@
 
 #include "cli/secret_source.h"
 #include "tests/cli/launcher_fixture.h"
+#include "tests/read_text.h"
 
 // No process outlives a run, whoever dies first.
 
-namespace standin::cli::testing {
+namespace standin::cli::test {
 namespace {
 
 Watched named_on(Output& out) { return Watched(std::stoi(out.line())); }
@@ -207,8 +208,7 @@ TEST(SecretVariable, IsInNoProcessOfTheRun) {
   ASSERT_EQ(run.out.line(), "ready");
   const pid_t broker = child_of(run.pid());
   for (const pid_t pid : {run.pid(), broker, child_of(broker)}) {
-    std::ifstream file("/proc/" + std::to_string(pid) + "/environ");
-    const std::string environment{std::istreambuf_iterator<char>(file), {}};
+    const std::string environment = standin::test::read_text("/proc/" + std::to_string(pid) + "/environ");
     EXPECT_EQ(environment.find(key), std::string::npos) << pid;
   }
   run.send(SIGTERM);
@@ -216,4 +216,4 @@ TEST(SecretVariable, IsInNoProcessOfTheRun) {
 }
 
 }  // namespace
-}  // namespace standin::cli::testing
+}  // namespace standin::cli::test

@@ -17,12 +17,12 @@
 
 #include <gtest/gtest.h>
 
-#include "cli/descriptor.h"
 #include "cli/process_handle.h"
+#include "vault/descriptor.h"
 
 // A small language for the launcher's tests: real processes, and never a sleep.
 
-namespace standin::cli::testing {
+namespace standin::cli::test {
 
 inline constexpr int patience_ms = 20'000;
 
@@ -37,8 +37,10 @@ inline bool wait_for(int descriptor, short event = POLLIN, int milliseconds = pa
 class Watched {
  public:
   explicit Watched(pid_t pid) : process_(pid) {}
-  [[nodiscard]] bool ends() const { return process_.open() && wait_for(process_.descriptor()); }
-  [[nodiscard]] bool lives() const { return process_.open() && !wait_for(process_.descriptor(), POLLIN, 0); }
+  [[nodiscard]] bool ends() const { return process_.is_open() && wait_for(process_.descriptor()); }
+  [[nodiscard]] bool lives() const {
+    return process_.is_open() && !wait_for(process_.descriptor(), POLLIN, 0);
+  }
   void send(int signal) const { process_.send(signal); }
 
  private:
@@ -48,7 +50,7 @@ class Watched {
 /// The reading end of a pipe.
 class Output {
  public:
-  explicit Output(Descriptor end) : end_(std::move(end)) {}
+  explicit Output(vault::Descriptor end) : end_(std::move(end)) {}
   /// The next line without its newline; "(end)" at the end, "(nothing)" when none comes.
   std::string line() {
     std::string text;
@@ -73,16 +75,16 @@ class Output {
   }
 
  private:
-  Descriptor end_;
+  vault::Descriptor end_;
 };
 
 struct Pipe {
-  Descriptor reading, writing;
+  vault::Descriptor reading, writing;
   Pipe() {
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) std::abort();
-    reading = Descriptor(ends[0]);
-    writing = Descriptor(ends[1]);
+    reading = vault::Descriptor(ends[0]);
+    writing = vault::Descriptor(ends[1]);
   }
 };
 
@@ -144,7 +146,7 @@ class Probe {
     ::_exit(99);
   }
 
-  Descriptor input_;
+  vault::Descriptor input_;
   pid_t pid_ = 0;
 };
 
@@ -164,4 +166,4 @@ inline pid_t child_of(pid_t pid) {
   return child;
 }
 
-}  // namespace standin::cli::testing
+}  // namespace standin::cli::test

@@ -6,16 +6,19 @@
 #include <gtest/gtest.h>
 
 #include "cli/error.h"
-#include "temporary_folder.h"
+#include "tests/scoped_variable.h"
+#include "tests/temporary_folder.h"
 
 namespace standin::cli {
 namespace fs = std::filesystem;
 namespace {
 
+using test::ScopedVariable;
+
 /// None of ours is set, and HOME is a folder of the test.
 class PlacesTest : public testing::Test {
  protected:
-  TemporaryFolder folder;
+  test::TemporaryFolder folder;
   ScopedVariable home{"HOME", folder.path().c_str()}, standin_home{"STANDIN_HOME", nullptr},
       data{"XDG_DATA_HOME", nullptr}, config{"XDG_CONFIG_HOME", nullptr}, state{"XDG_STATE_HOME", nullptr},
       runtime{"XDG_RUNTIME_DIR", nullptr}, audit{"STANDIN_AUDIT_DIR", nullptr},

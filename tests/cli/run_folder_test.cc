@@ -9,10 +9,12 @@
 #include <gtest/gtest.h>
 
 #include "cli/error.h"
-#include "tests/cli/launcher_folder.h"
+#include "tests/temporary_folder.h"
 
-namespace standin::cli::testing {
+namespace standin::cli::test {
 namespace {
+
+using standin::test::TemporaryFolder;
 namespace fs = std::filesystem;
 
 struct RunFolders : ::testing::Test {
@@ -133,4 +135,4 @@ TEST_F(RunFolders, OfManyRunsAtOnceAreAllMade) {
 }
 
 }  // namespace
-}  // namespace standin::cli::testing
+}  // namespace standin::cli::test

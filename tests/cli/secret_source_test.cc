@@ -10,7 +10,8 @@
 #include <gtest/gtest.h>
 
 #include "cli/error.h"
-#include "temporary_folder.h"
+#include "tests/scoped_variable.h"
+#include "tests/temporary_folder.h"
 #include "vault/vault.h"
 
 namespace standin::cli {
@@ -22,16 +23,14 @@ vault::Secret secret(std::string_view text) { return vault::Secret::copy_of(std:
 class SecretSourceTest : public testing::Test {
  protected:
   SecretSource holds(std::string_view content) {
-    const auto path = folder.path() / "secret";
-    std::ofstream(path, std::ios::binary) << content;
-    return {SecretSource::Kind::file, path};
+    return {SecretSource::Kind::file, folder.file("secret", content)};
   }
   static vault::Secret read(const SecretSource& source) { return read_secret(source, ""); }
   static vault::Secret of_command(const std::string& command) {
     return read({SecretSource::Kind::command, command});
   }
 
-  TemporaryFolder folder;
+  test::TemporaryFolder folder;
 };
 
 TEST_F(SecretSourceTest, OneLineEndIsTakenOff) {
@@ -62,7 +61,7 @@ TEST_F(SecretSourceTest, TheLargestIsTakenAndOneMoreIsNot) {
 }
 
 TEST_F(SecretSourceTest, AVariableIsRead) {
-  const ScopedVariable set("STANDIN_TEST_SECRET", "from the environment");
+  const test::ScopedVariable set("STANDIN_TEST_SECRET", "from the environment");
   EXPECT_EQ(read({SecretSource::Kind::variable, "STANDIN_TEST_SECRET"}), secret("from the environment"));
   EXPECT_THROW(read({SecretSource::Kind::variable, "STANDIN_TEST_NONE"}), Error);
 }
@@ -121,7 +120,7 @@ TEST(SecretSource, AWrongFormIsNotRepeatedInTheError) {
 }
 
 TEST(SecretVariable, IsTakenOutAndItsPlaceWiped) {
-  const ScopedVariable set("STANDIN_TEST_KEY", "the key itself");
+  const test::ScopedVariable set("STANDIN_TEST_KEY", "the key itself");
   const char* place = ::getenv("STANDIN_TEST_KEY");
   const auto taken = take_secret_variable("STANDIN_TEST_KEY");
   ASSERT_TRUE(taken.has_value());

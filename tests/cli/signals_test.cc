@@ -3,7 +3,7 @@
 #include "tests/cli/launcher_fixture.h"
 #include "tests/cli/terminal_fixture.h"
 
-namespace standin::cli::testing {
+namespace standin::cli::test {
 namespace {
 
 /// A run whose child names its signals. TERM ends it, and shows that nothing came twice before.
@@ -274,4 +274,4 @@ TEST(Terminal, CtrlZStopsABrokerThatPrepares) {
 }
 
 }  // namespace
-}  // namespace standin::cli::testing
+}  // namespace standin::cli::test

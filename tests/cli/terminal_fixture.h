@@ -8,13 +8,13 @@
 
 #include "tests/cli/launcher_fixture.h"
 
-namespace standin::cli::testing {
+namespace standin::cli::test {
 
 /// `launcher_probe WORDS…` as the foreground job of a shell with job control, on a terminal of its own. What
 /// the shell says of the job comes on shell.out, between the lines of the job.
 class Terminal {
-  Descriptor keyboard_ = open_terminal();
-  Descriptor screen_{::open(::ptsname(keyboard_.get()), O_RDWR | O_NOCTTY | O_CLOEXEC)};
+  vault::Descriptor keyboard_ = open_terminal();
+  vault::Descriptor screen_{::open(::ptsname(keyboard_.get()), O_RDWR | O_NOCTTY | O_CLOEXEC)};
   Pipe fg_;
 
  public:
@@ -50,8 +50,8 @@ class Terminal {
   [[nodiscard]] pid_t job() const { return job_; }
 
  private:
-  static Descriptor open_terminal() {
-    Descriptor terminal(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+  static vault::Descriptor open_terminal() {
+    vault::Descriptor terminal(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
     ::grantpt(terminal.get());
     ::unlockpt(terminal.get());
     return terminal;
@@ -62,4 +62,4 @@ class Terminal {
   Probe shell;  // last: it uses the rest from its first moment on
 };
 
-}  // namespace standin::cli::testing
+}  // namespace standin::cli::test

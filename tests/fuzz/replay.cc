@@ -14,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
 namespace {
 
-constexpr std::size_t kCuts = 64;
+constexpr std::size_t most_cuts = 64;
 
 void feed(const std::string& bytes, std::size_t size) {
   // A block of exactly this size, so that AddressSanitizer sees a read past its end.
@@ -33,7 +33,7 @@ int main(int argc, char** argv) {
   for (const auto& entry : std::filesystem::directory_iterator(argv[1])) {
     std::ifstream in(entry.path(), std::ios::binary);
     const std::string bytes{std::istreambuf_iterator<char>(in), {}};
-    const std::size_t step = std::max<std::size_t>(1, bytes.size() / kCuts);
+    const std::size_t step = std::max<std::size_t>(1, bytes.size() / most_cuts);
     for (std::size_t size = 0; size < bytes.size(); size += step) feed(bytes, size);
     feed(bytes, bytes.size());
     ++files;

@@ -4,7 +4,7 @@
 
 #include "tests/proxy/test_boundary.h"
 
-namespace standin::proxy::testing {
+namespace standin::proxy::test {
 
 class ScriptedInterceptor::Recorded final : public Exchange {
  public:
@@ -134,30 +134,30 @@ std::size_t resident_bytes() {
   return 0;
 }
 
-}  // namespace standin::proxy::testing
+}  // namespace standin::proxy::test
 
 namespace standin::proxy {
 namespace {
 
-using standin::testing::Fields;
+using standin::test::Fields;
+using test::error_code;
+using test::FakeUpstream;
+using test::Received;
+using test::Reply;
+using test::Response;
+using test::secret;
+using test::stand_in;
+using test::TestClient;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::EndsWith;
-using testing::error_code;
-using testing::FakeUpstream;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::Pair;
-using testing::Received;
-using testing::Reply;
-using testing::Response;
-using testing::secret;
-using testing::stand_in;
 using ::testing::StartsWith;
-using testing::TestClient;
 
-struct ProxyAccess : testing::BoundaryTest {};
+struct ProxyAccess : test::BoundaryTest {};
 
 const std::string bearer = "Bearer " + std::string(stand_in);
 const std::string real_bearer = "Bearer " + std::string(secret);

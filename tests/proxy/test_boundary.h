@@ -16,18 +16,18 @@
 #include "tests/test_client.h"
 #include "tests/test_pki.h"
 
-namespace standin::proxy::testing {
+namespace standin::proxy::test {
 
-using standin::testing::Conversation;
-using standin::testing::FakeUpstream;
-using standin::testing::Flaw;
-using standin::testing::Gate;
-using standin::testing::Received;
-using standin::testing::Reply;
-using standin::testing::Response;
-using standin::testing::StreamError;
-using standin::testing::TestClient;
-using standin::testing::TestPki;
+using standin::test::Conversation;
+using standin::test::FakeUpstream;
+using standin::test::Flaw;
+using standin::test::Gate;
+using standin::test::Received;
+using standin::test::Reply;
+using standin::test::Response;
+using standin::test::StreamError;
+using standin::test::TestClient;
+using standin::test::TestPki;
 
 inline constexpr std::string_view stand_in = "ghp_standin00000";
 inline constexpr std::string_view secret = "ghp_RealSecret/+";
@@ -96,14 +96,14 @@ class BoundaryTest : public ::testing::Test {
   /// Starts the proxy at the first call.
   Proxy& start();
   [[nodiscard]] std::string userinfo();  // "standin:PASSWORD"
-  [[nodiscard]] std::string authorization() { return standin::testing::basic(userinfo()); }
+  [[nodiscard]] std::string authorization() { return standin::test::basic(userinfo()); }
   [[nodiscard]] std::string authority() const { return "localhost:" + std::to_string(origin.port()); }
 
   /// A client inside an intercepted TLS connection to the origin.
   struct Session : TestClient {
     explicit Session(BoundaryTest& test) : Session(test, test.authority()) {}
     Session(BoundaryTest& test, const std::string& authority);
-    Response get(std::string_view target, const standin::testing::Fields& fields = {}) {
+    Response get(std::string_view target, const standin::test::Fields& fields = {}) {
       return request("GET", target, host, fields);
     }
     Response post(std::string_view target, std::string_view body) {
@@ -126,4 +126,4 @@ std::string error_code(const Response& response);
 /// Resident memory of this process, in bytes.
 std::size_t resident_bytes();
 
-}  // namespace standin::proxy::testing
+}  // namespace standin::proxy::test

@@ -18,7 +18,7 @@ class PassphraseVault {
   PassphraseVault() { Vault::create(path(), passphrase("correct horse")).add("a", "", secret_of("1")); }
   [[nodiscard]] std::filesystem::path path() const { return folder / "vault"; }
   static Unlock passphrase(std::string_view text) { return Passphrase{.text = secret_of(text)}; }
-  TempFolder folder;
+  TemporaryFolder folder;
 };
 
 TEST(KeySlot, KeyFileIsBase64WithANewline) {
@@ -41,7 +41,7 @@ TEST(KeySlot, KeyValueOpensTheKeyFilesSlotWithOrWithoutNewline) {
 }
 
 TEST(KeySlot, VaultMadeWithAKeyValueOpensWithAKeyFileOfTheSameText) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const std::string key = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
   Vault::create(folder / "vault", KeyValue{.base64 = secret_of(key)}).add("a", "", secret_of("1"));
   EXPECT_EQ(names_in(folder.path()), (std::vector<std::string>{"vault", "vault.lock"}));
@@ -123,7 +123,7 @@ TEST(KeySlot, PassphraseSlotRecordsTheInteractiveCostAndItsOwnSalt) {
 }
 
 TEST(KeySlot, EmptyPassphraseMakesNoVault) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   EXPECT_EQ(kind_of([&] { Vault::create(folder / "vault", PassphraseVault::passphrase("")); }),
             Kind::bad_secret);
   EXPECT_FALSE(std::filesystem::exists(folder / "vault"));
@@ -175,30 +175,31 @@ TEST(KeySlot, LoweredCostDoesNotOpen) {
 }
 
 /// Gives the vault another slot, as a later standin that holds the key would.
-void add_slot(const VaultOnDisk& disk, KeySlot slot, bool first) {
+enum class Where : std::uint8_t { first, last };
+void add_slot(const VaultOnDisk& disk, KeySlot slot, Where where) {
   VaultFile file = parse_vault_file(read_bytes(disk.path()), "vault");
   Secret text(45);
   text.fill([&](std::span<std::byte> out) { std::ranges::copy(read_bytes(disk.key_path()), out.begin()); });
   const auto data_key = unlock_with_key(file, decode_key(text));
   ASSERT_TRUE(data_key);
-  file.slots.insert(first ? file.slots.begin() : file.slots.end(), std::move(slot));
+  file.slots.insert(where == Where::first ? file.slots.begin() : file.slots.end(), std::move(slot));
   write_bytes(disk.path(), encode_vault_file(file, *data_key));
 }
 
 TEST(KeySlot, UnknownKindIsSkippedWhenOpeningAndKeptWhenSaving) {
-  for (const bool first : {true, false}) {
+  for (const Where where : {Where::first, Where::last}) {
     VaultOnDisk disk;
     const Bytes body(4096, std::byte{0x5a});
-    add_slot(disk, {.kind = 200, .body = body}, first);
-    add_slot(disk, {.kind = 0, .body = {}}, first);
+    add_slot(disk, {.kind = 200, .body = body}, where);
+    add_slot(disk, {.kind = 0, .body = {}}, where);
     disk.with("a", "", "1");
     EXPECT_EQ(text_of(disk.open().secret("a")), "1");
     EXPECT_EQ(Vault::slots(disk.path()), std::vector{SlotKind::key_file});
     const VaultFile file = parse_vault_file(read_bytes(disk.path()), "vault");
     ASSERT_EQ(file.slots.size(), 3u);
-    EXPECT_EQ(file.slots[first ? 0 : 2].kind, 0);
+    EXPECT_EQ(file.slots[where == Where::first ? 0 : 2].kind, 0);
     EXPECT_EQ(file.slots[1].kind, 200);
-    EXPECT_EQ(file.slots[first ? 1 : 2].body.size(), first ? 4096u : 0u);
+    EXPECT_EQ(file.slots[where == Where::first ? 1 : 2].body.size(), where == Where::first ? 4096u : 0u);
   }
 }
 

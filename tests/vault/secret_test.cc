@@ -87,7 +87,7 @@ TEST(SecretDeathTest, ReadingPastItsEndHitsTheGuardPage) {
 
 // Older hosts allow 64 KiB of locked memory, containers none.
 TEST(Secret, WorksWhereMemoryCannotBeLocked) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const int status = exit_status_as_ordinary_user(folder.path(), [] {
     const rlimit none{.rlim_cur = 0, .rlim_max = 0};
     if (::setrlimit(RLIMIT_MEMLOCK, &none) != 0) ::_exit(1);

@@ -13,7 +13,7 @@ using testing::HasSubstr;
 using Kind = Error::Kind;
 
 TEST(VaultAccess, MissingVaultPointsToInit) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const auto error = error_of([&] { Vault::open(folder / "vault", KeyFile{.path = folder / "key"}); });
   ASSERT_TRUE(error);
   EXPECT_EQ(error->kind(), Kind::missing);
@@ -48,7 +48,7 @@ TEST(VaultAccess, KeyFileOpenToOthersNamesTheExactChmod) {
 }
 
 TEST(VaultAccess, ChmodOfAStrangePathCanBePastedIntoAShell) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const auto path = folder / "it's a vault";
   write_text(path, "x");
   ASSERT_EQ(::chmod(path.c_str(), 0644), 0);
@@ -58,7 +58,7 @@ TEST(VaultAccess, ChmodOfAStrangePathCanBePastedIntoAShell) {
 }
 
 TEST(VaultAccess, ErrorIsOneLineWhateverThePath) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const auto error = error_of([&] { Vault::open(folder / "a\nb\x1b[2J", KeyFile{.path = folder / "key"}); });
   ASSERT_TRUE(error);
   EXPECT_THAT(error->what(), HasSubstr("a\\x0ab\\x1b[2J"));
@@ -144,7 +144,7 @@ TEST(VaultAccess, InitNeverOverwritesAVaultNorAKey) {
 }
 
 TEST(VaultAccess, KeyInPlaceOfTheVaultIsRefused) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   for (const char* key : {"vault", "vault.new", "vault.lock", "./x/../vault"}) {
     EXPECT_EQ(kind_of([&] { Vault::create(folder / "vault", KeyFile{.path = folder / key}); }), Kind::exists)
         << key;
@@ -153,7 +153,7 @@ TEST(VaultAccess, KeyInPlaceOfTheVaultIsRefused) {
 }
 
 TEST(VaultAccess, RelativePathsWork) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const int status = exit_status_of([&] {
     std::filesystem::current_path(folder.path());
     Vault::create("vault", KeyFile{.path = "key"}).add("a", "", secret_of("1"));

@@ -17,32 +17,16 @@
 #include <utility>
 #include <vector>
 
+#include "tests/read_text.h"
+#include "tests/temporary_folder.h"
 #include "vault/vault.h"
 #include "vault/vault_file.h"
 
 /// The small language of the vault's tests.
 namespace standin::vault::test {
 
-/// A folder of its own under TMPDIR, gone with the object.
-class TempFolder {
- public:
-  TempFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "vault-test-XXXXXX").native();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
-    path_ = std::filesystem::canonical(name);
-  }
-  ~TempFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
-};
+using standin::test::read_text;
+using standin::test::TemporaryFolder;
 
 inline std::vector<std::string> names_in(const std::filesystem::path& folder) {
   std::vector<std::string> names;
@@ -58,11 +42,6 @@ inline Secret secret_of(std::string_view text) { return Secret::copy_of(bytes_of
 inline std::string text_of(const Secret& secret) {
   return secret.reveal(
       [](View bytes) { return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()); });
-}
-
-inline std::string read_text(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
 inline void write_text(const std::filesystem::path& path, std::string_view text) {
@@ -146,7 +125,7 @@ class VaultOnDisk {
     write_bytes(path(), forged);
   }
 
-  TempFolder folder;
+  TemporaryFolder folder;
 };
 
 inline constexpr int unexpected_exit = 99;

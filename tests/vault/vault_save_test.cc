@@ -57,7 +57,7 @@ TEST(VaultSave, KilledAtAnyStepLeavesTheOldOrTheNew) {
 TEST(VaultSave, KilledAtAnyStepOfItsMakingLeavesNoVaultOrOneThatOpens) {
   int step = 0;
   while (true) {
-    const TempFolder folder;
+    const TemporaryFolder folder;
     const KeyFile key{.path = folder / "keys/key"};
     if (!is_killed_at_step(step, [&] { Vault::create(folder / "vault", key); })) break;
     const auto kind = kind_of([&] { EXPECT_TRUE(Vault::open(folder / "vault", key).entries().empty()); });
@@ -68,7 +68,7 @@ TEST(VaultSave, KilledAtAnyStepOfItsMakingLeavesNoVaultOrOneThatOpens) {
 }
 
 TEST(VaultSave, KeyFileOfAKilledInitIsExplained) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const KeyFile key{.path = folder / "key"};
   int step = 0;
   while (!std::filesystem::exists(key.path))
@@ -132,7 +132,7 @@ TEST(VaultSave, AddsOfTwoThreadsWithTheirOwnObjectsLoseNothing) {
 }
 
 TEST(VaultSave, OfTwoInitsAtOnceOneIsRefusedAndTheVaultOpens) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const auto init = [&](const char* key) { Vault::create(folder / "vault", KeyFile{.path = folder / key}); };
   std::optional<Kind> first;
   std::thread other([&] { first = kind_of([&] { init("key1"); }); });
@@ -148,7 +148,7 @@ TEST(VaultSave, OfTwoInitsAtOnceOneIsRefusedAndTheVaultOpens) {
 TEST(VaultSave, FullDiskIsAClearErrorAndKeepsTheOldVault) {
   VaultOnDisk disk;
   const std::string before = read_text(disk.with("a", "", "old").path());
-  const TempFolder reports;
+  const TemporaryFolder reports;
   const int status = exit_status_of([&] {
     ::signal(SIGXFSZ, SIG_IGN);
     Vault vault = disk.open();
@@ -169,7 +169,7 @@ TEST(VaultSave, FullDiskIsAClearErrorAndKeepsTheOldVault) {
 }
 
 TEST(VaultSave, InitOnAFullDiskLeavesNeitherVaultNorKey) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   std::filesystem::create_directory(folder / "keys");
   const int status = exit_status_of([&] {
     ::signal(SIGXFSZ, SIG_IGN);
@@ -211,7 +211,7 @@ TEST(VaultSave, SymbolicLinkIsFollowedAndStaysALink) {
 }
 
 TEST(VaultSave, DanglingLinkIsMissingAndInitMakesItsTarget) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   std::filesystem::create_symlink("real", folder / "vault");
   const KeyFile key{.path = folder / "key"};
   EXPECT_EQ(kind_of([&] { Vault::open(folder / "vault", key); }), Kind::missing);
@@ -257,7 +257,7 @@ TEST(VaultSave, WaitsForTheHolderOfTheLock) {
 TEST(VaultSave, FilesAndFoldersArePrivateWhateverTheUmask) {
   for (const mode_t mask : {mode_t{0}, mode_t{0077}}) {
     const mode_t old = ::umask(mask);
-    const TempFolder folder;
+    const TemporaryFolder folder;
     const KeyFile key{.path = folder / "k/e/y/key"};
     Vault::create(folder / "v/a/vault", key).add("a", "", secret_of("1"));
     ::umask(old);

@@ -123,7 +123,7 @@ TEST(VaultVectors, EachEndsAsItsFirstLineSays) {
     if (entry.path().extension() != ".txt") continue;
     SCOPED_TRACE(entry.path().filename());
     const Vector vector(entry.path());
-    const TempFolder folder;
+    const TemporaryFolder folder;
     write_bytes(folder / "vault", vector.file);
     const std::string& expect = vector.fields.at("expect");
     if (expect == "success")

@@ -32,7 +32,7 @@ Route route_of(const LoadOptions& options) {
   const auto start = options.proxy_url.find("//") + 2;
   if (const auto at = options.proxy_url.find('@'); at != std::string::npos)
     route.connect +=
-        "Proxy-Authorization: " + testing::basic(options.proxy_url.substr(start, at - start)) + "\r\n";
+        "Proxy-Authorization: " + test::basic(options.proxy_url.substr(start, at - start)) + "\r\n";
   route.connect += "\r\n";
   if (route.port == 0) die("no port in the proxy's URL");
   return route;

@@ -28,13 +28,13 @@ struct Connection {
 class Origin {
  public:
   explicit Origin(const OriginOptions& options) : wanted_("Bearer " + options.token + "\r\n") {
-    const testing::TestPki pki;
-    const testing::Certificate certificate = pki.make_certificate({"localhost"});
+    const test::TestPki pki;
+    const test::Certificate certificate = pki.make_certificate({"localhost"});
     std::ofstream(options.folder + "/ca.pem") << pki.ca_pem();
     std::ofstream(options.folder + "/origin.pem") << certificate.pem();
     std::ofstream(options.folder + "/origin.key") << certificate.key_pem();
     context_ = server_context(options.folder + "/origin.pem", options.folder + "/origin.key");
-    listener_ = testing::Stream::listen_loopback(port);
+    listener_ = test::Stream::listen_loopback(port);
     ::fcntl(listener_, F_SETFL, O_NONBLOCK);
     watch(listener_, &listener_);
     watch(0, nullptr);

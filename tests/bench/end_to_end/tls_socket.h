@@ -35,7 +35,6 @@ class TlsSocket {
   /// Writes `bytes` from `offset` on and moves it.
   Step write(std::string_view bytes, std::size_t& offset);
   void close_notify() { SSL_shutdown(tls_); }
-  [[nodiscard]] bool has_tls() const noexcept { return tls_ != nullptr; }
 
  private:
   Step outcome(int result) const;
