@@ -59,26 +59,22 @@ proxy::UpstreamRoute upstream_route() {
           .no_proxy = proxy::NoProxy(lower.empty() ? variable("NO_PROXY") : lower)};
 }
 
-/// The command as the log names it: its program, and the package it starts where a credential is meant for
-/// that. Other arguments may hold anything, a secret among it.
+/// The command as the log names it: its program, and the glob by which a credential is meant for an argument
+/// of it. Not the argument, which may hold anything, a secret among it.
 std::string command_in_log(const std::vector<std::string>& command,
                            std::span<const broker::Credential> credentials) {
-  std::string name = command.front().substr(command.front().rfind('/') + 1);
-  const auto is_known = [&](const std::string& argument) {
-    const std::array<std::string, 2> alone = {"-", argument};
+  const std::string name = command.front().substr(command.front().rfind('/') + 1);
+  for (std::size_t i = 1; i < command.size(); ++i) {
+    const std::array<std::string, 2> alone = {"-", command[i]};
     for (const auto& credential : credentials) {
       const broker::Provider* provider = broker::find_provider(credential.provider);
       for (const auto* globs : {&credential.commands, provider ? &provider->commands : nullptr}) {
         if (!globs) continue;
         for (const auto& glob : *globs) {
-          if (broker::is_for_command(glob, alone)) return true;
+          if (broker::is_for_command(glob, alone)) return name + " " + glob;
         }
       }
     }
-    return false;
-  };
-  for (std::size_t i = 1; i < command.size(); ++i) {
-    if (is_known(command[i])) return name + " " + command[i];
   }
   return name;
 }
