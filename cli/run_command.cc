@@ -12,6 +12,7 @@
 #include "broker/broker.h"
 #include "broker/catalogue.h"
 #include "broker/child_environment.h"
+#include "broker/error.h"
 #include "cli/error.h"
 #include "cli/exit_status.h"
 #include "cli/guardian.h"
@@ -20,7 +21,9 @@
 #include "cli/places.h"
 #include "cli/run_folder.h"
 #include "cli/secret_source.h"
+#include "proxy/error.h"
 #include "proxy/proxy.h"
+#include "vault/error.h"
 
 namespace standin::cli {
 
@@ -179,6 +182,23 @@ int run_broker(const RunArguments& arguments, std::optional<vault::Secret> key, 
   return end.exit_status;
 }
 
+/// The other rooms' errors have hints too, and do not get out of the broker's process.
+int run_broker_and_tell(const RunArguments& arguments, std::optional<vault::Secret> key, Launch& launch) {
+  const auto tell = [](const auto& error) {
+    print_error(error.what(), error.hint());
+    return exit_run_failed;
+  };
+  try {
+    return run_broker(arguments, std::move(key), launch);
+  } catch (const vault::Error& error) {
+    return tell(error);
+  } catch (const broker::Error& error) {
+    return tell(error);
+  } catch (const proxy::Error& error) {
+    return tell(error);
+  }
+}
+
 }  // namespace
 
 int run_command(const RunArguments& arguments) {
@@ -190,7 +210,7 @@ int run_command(const RunArguments& arguments) {
   // Before the fork: not even the guardian's environment is to show it.
   auto key = take_secret_variable("STANDIN_KEY");
   return supervise(std::move(start), [&arguments, key = std::move(key)](Launch& launch) mutable {
-    return run_broker(arguments, std::move(key), launch);
+    return run_broker_and_tell(arguments, std::move(key), launch);
   });
 }
 
