@@ -16,7 +16,8 @@ LiveCredentials::LiveCredentials(std::vector<Credential> credentials,
 }
 
 void LiveCredentials::follow() {
-  if (!vault_.changed_on_disk()) return;
+  // After a fault, whatever the file looks like: it may have come back as it was.
+  if (!fault_ && !vault_.changed_on_disk()) return;
   try {
     reload();
     fault_.reset();
