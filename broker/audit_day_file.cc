@@ -37,9 +37,11 @@ bool DayFile::is_in_place() {
   if (::fstat(file_.get(), &ours) != 0 || ours.st_nlink == 0) return false;
   const auto now = std::chrono::steady_clock::now();
   if (now - looked_ < look_interval) return true;
-  looked_ = now;
   struct stat there {};
-  return ::stat(path_.c_str(), &there) == 0 && there.st_ino == ours.st_ino && there.st_dev == ours.st_dev;
+  if (::stat(path_.c_str(), &there) != 0 || there.st_ino != ours.st_ino || there.st_dev != ours.st_dev)
+    return false;
+  looked_ = now;  // not before: a file that was moved away stays so where no other can be opened
+  return true;
 }
 
 std::optional<std::uint64_t> DayFile::append(std::string_view line) {

@@ -117,6 +117,12 @@ bool is_same_site(std::string_view a, std::string_view b) noexcept {
   return a == b || (a.starts_with("header:") && proxy::same_name(a, b));
 }
 
+/// The origin's answer is the request, secret and all, to a child that must not see it (RFC 9110 9.3.8).
+/// TRACK is what IIS calls it, and servers are not strict about case.
+bool is_echoed(std::string_view method) noexcept {
+  return proxy::same_name(method, "TRACE") || proxy::same_name(method, "TRACK");
+}
+
 /// Whether `sent`, percent-decoded, is `name`.
 bool is_parameter(std::string_view sent, std::string_view name) noexcept {
   std::size_t at = 0;
@@ -187,8 +193,12 @@ class Injector::Judge {
     return true;
   }
 
-  Judgement verdict() && {
+  Judgement verdict(std::string_view method) && {
     if (refused_) return *std::move(refused_);
+    if (!found_.uses.empty() && is_echoed(method)) {
+      Use& use = found_.uses.front();
+      return Refused{std::move(use), echoing_method(injector_.credentials_[use.index]->name, method)};
+    }
     return std::move(found_);
   }
 
@@ -261,7 +271,7 @@ Judgement Injector::judge(const proxy::Origin& origin, const proxy::RequestHead&
   if (goes_on && any_path_) goes_on = judge.path(head.target.substr(0, query));
   if (goes_on && any_query_ && query < head.target.size())
     judge.query(head.target.substr(query + 1), query + 1);
-  return std::move(judge).verdict();
+  return std::move(judge).verdict(head.method);
 }
 
 }  // namespace standin::broker

@@ -73,6 +73,7 @@ class Injector {
   ///   Refusal 403 wrong_origin.
   /// - In an authentication field that is not among its sites, towards its own origin: a Refusal 403
   /// wrong_site.
+  /// - In any of these of a TRACE: a Refusal 403 denied_by_rule.
   /// - Anywhere else it is inert text and passes as it is.
   ///
   /// Authorization is looked at as it stands, and where nothing stands there and it is Basic, decoded. A

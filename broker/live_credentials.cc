@@ -9,12 +9,15 @@ namespace standin::broker {
 LiveCredentials::LiveCredentials(std::vector<Credential> credentials,
                                  const std::vector<std::string>& stand_ins, vault::Vault vault)
     : stand_ins_(stand_ins), vault_(std::move(vault)) {
-  for (Credential& credential : credentials) live_.push_back({std::move(credential), false, {}});
-  make_injector();
+  std::vector<Live> live;
+  live.reserve(credentials.size());
+  for (Credential& credential : credentials) live.push_back({std::move(credential), false, {}});
+  take_over(std::move(live));
 }
 
 void LiveCredentials::follow() {
-  if (!vault_.changed_on_disk()) return;
+  // After a fault, whatever the file looks like: it may have come back as it was.
+  if (!fault_ && !vault_.changed_on_disk()) return;
   try {
     reload();
     fault_.reset();
@@ -22,6 +25,8 @@ void LiveCredentials::follow() {
     fault_ = unreadable_secret(error.what(), error.hint());
   } catch (const Error& error) {
     fault_ = unreadable_secret(error.what(), error.hint());
+  } catch (const std::bad_alloc&) {
+    fault_ = unreadable_secret("no memory to read the vault again", "");
   }
 }
 
@@ -34,15 +39,17 @@ void LiveCredentials::reload() {
     now.push_back(
         {entry ? Credential::from_scope(entry->name, entry->scope) : before.credential, !entry, {}});
   }
-  live_ = std::move(now);
-  make_injector();
+  take_over(std::move(now));
 }
 
-void LiveCredentials::make_injector() {
+/// All or nothing: out of memory half way, the old injector would point into credentials that are gone.
+void LiveCredentials::take_over(std::vector<Live> live) {
   std::vector<BoundStandIn> pairs;
-  pairs.reserve(live_.size());
-  for (std::size_t i = 0; i < live_.size(); ++i) pairs.push_back({&live_[i].credential, stand_ins_[i]});
-  injector_.emplace(pairs);
+  pairs.reserve(live.size());
+  for (std::size_t i = 0; i < live.size(); ++i) pairs.push_back({&live[i].credential, stand_ins_[i]});
+  Injector injector(pairs);
+  live_ = std::move(live);  // its elements stay where they are
+  injector_ = std::move(injector);
 }
 
 std::optional<Refused> LiveCredentials::why_not(const Found& found) {

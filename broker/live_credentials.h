@@ -41,7 +41,7 @@ class LiveCredentials {
     std::optional<vault::Secret> secret;
   };
   void reload();
-  void make_injector();
+  void take_over(std::vector<Live> live);
   [[nodiscard]] std::optional<proxy::Refusal> open(Live& live) const;
 
   std::vector<std::string> stand_ins_;

@@ -30,6 +30,19 @@ void append_without_stand_ins(std::string& out, std::string_view text, const Rec
   append_printable(out, text.substr(at));
 }
 
+/// Appends what stands in front of the host in "http://user:password@host/" (or in a CONNECT's target), the
+/// password being nobody's to log, and takes it off `target`.
+void append_without_userinfo(std::string& out, std::string_view& target) {
+  if (target.starts_with('/')) return;
+  const std::size_t scheme = target.find("://");
+  const std::size_t begin = scheme == std::string_view::npos ? 0 : scheme + 3;
+  const std::size_t at = target.substr(0, target.find_first_of("/?#", begin)).rfind('@');
+  if (at == std::string_view::npos || at < begin) return;
+  append_printable(out, target.substr(0, begin));
+  out += removed;
+  target.remove_prefix(at);
+}
+
 void append_query(std::string& out, std::string_view query, const Recogniser& recogniser) {
   for (std::size_t at = 0; at < query.size() && out.size() <= max_bytes;) {
     const std::string_view parameter = query.substr(at, query.find('&', at) - at);
@@ -60,6 +73,7 @@ void cut(std::string& text) {
 std::string redact_target(std::string_view target, const Recogniser& recogniser) {
   std::string out;
   out.reserve(std::min(target.size(), max_bytes) + 16);
+  append_without_userinfo(out, target);
   const std::size_t query = std::min(target.find('?'), target.size());
   append_without_stand_ins(out, target.substr(0, query), recogniser);
   if (query < target.size()) {

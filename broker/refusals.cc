@@ -52,6 +52,13 @@ proxy::Refusal removed_credential(std::string_view name) {
           "add it again, then start the command again"};
 }
 
+proxy::Refusal echoing_method(std::string_view name, std::string_view method) {
+  return {403, "denied_by_rule",
+          "credential " + quoted(name) + " stands in a " + std::string(method) +
+              " request, which the origin would send back with the secret in it",
+          "use another method, or leave the credential out"};
+}
+
 proxy::Refusal unusable_secret(std::string_view name, std::string_view site, Unusable reason) {
   return {502, "secret_unusable",
           "the secret of " + quoted(name) + " " + std::string(to_string(reason)) + ", which " +

@@ -19,6 +19,8 @@ namespace standin::broker {
 [[nodiscard]] proxy::Refusal wrong_site(const Credential& credential, std::string_view site);
 /// 403. The credential is no longer in the vault.
 [[nodiscard]] proxy::Refusal removed_credential(std::string_view name);
+/// 403. The method has the origin send the request back.
+[[nodiscard]] proxy::Refusal echoing_method(std::string_view name, std::string_view method);
 /// 502. The place cannot carry the value.
 [[nodiscard]] proxy::Refusal unusable_secret(std::string_view name, std::string_view site, Unusable reason);
 /// 502. The vault does not give the secret out; `why` is a vault::Error's text.

@@ -43,12 +43,18 @@ struct Line {
   }
 };
 
-// Only after the fork: the child is to have its parent's limit, and PR_SET_DUMPABLE would make what it does
-// before exec unreadable to the broker.
-void close_memory() noexcept {
+// Before the first fork, which hands it on: whoever opened /proc/PID/mem of the broker, or attached to it, in
+// a moment when that was allowed could go on reading when it is no more.
+void close_memory() noexcept { ::prctl(PR_SET_DUMPABLE, 0); }
+
+/// For the child, up to its exec, which does the same by itself: there is nothing in it to hide, and its
+/// broker may have to look.
+void open_memory() noexcept { ::prctl(PR_SET_DUMPABLE, 1); }
+
+// Only after the fork: the child is to have its parent's limit.
+void forbid_core() noexcept {
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
-  ::prctl(PR_SET_DUMPABLE, 0);
 }
 
 /// A pipe that nobody reads and a full quota are errors that are told, not ends. The child has its own: it
@@ -79,9 +85,12 @@ int run_broker(BrokerMain& broker_main, Launch& launch) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   int status = exit_run_failed;
   try {
-    Launch launch(WaitingChild::fork(start, [&] { broker_main = nullptr; }), std::move(line.broker_end),
-                  guardian, start);
-    close_memory();
+    const auto forget = [&] {
+      broker_main = nullptr;
+      open_memory();
+    };
+    Launch launch(WaitingChild::fork(start, forget), std::move(line.broker_end), guardian, start);
+    forbid_core();
     ignore_write_signals();
     start.restore_mask();
     status = run_broker(broker_main, launch);
@@ -142,6 +151,7 @@ int guard(pid_t broker, const vault::Descriptor& line) {
 }  // namespace
 
 int supervise(Inheritance start, BrokerMain broker_main) {
+  close_memory();
   Line line = Line::make();
   // SIGCHLD ignored by the parent would be inherited, and there would be nothing to wait for.
   std::signal(SIGCHLD, SIG_DFL);
@@ -157,7 +167,7 @@ int supervise(Inheritance start, BrokerMain broker_main) {
   broker_main = nullptr;
   line.broker_end.close();
   start.give_up_descriptors();
-  close_memory();
+  forbid_core();
   ignore_write_signals();
   return guard(broker, line.guardian_end);
 }

@@ -12,6 +12,7 @@
 #include "broker/broker.h"
 #include "broker/catalogue.h"
 #include "broker/child_environment.h"
+#include "broker/error.h"
 #include "cli/error.h"
 #include "cli/exit_status.h"
 #include "cli/guardian.h"
@@ -20,7 +21,9 @@
 #include "cli/places.h"
 #include "cli/run_folder.h"
 #include "cli/secret_source.h"
+#include "proxy/error.h"
 #include "proxy/proxy.h"
+#include "vault/error.h"
 
 namespace standin::cli {
 
@@ -59,26 +62,22 @@ proxy::UpstreamRoute upstream_route() {
           .no_proxy = proxy::NoProxy(lower.empty() ? variable("NO_PROXY") : lower)};
 }
 
-/// The command as the log names it: its program, and the package it starts where a credential is meant for
-/// that. Other arguments may hold anything, a secret among it.
+/// The command as the log names it: its program, and the glob by which a credential is meant for an argument
+/// of it. Not the argument, which may hold anything, a secret among it.
 std::string command_in_log(const std::vector<std::string>& command,
                            std::span<const broker::Credential> credentials) {
-  std::string name = command.front().substr(command.front().rfind('/') + 1);
-  const auto is_known = [&](const std::string& argument) {
-    const std::array<std::string, 2> alone = {"-", argument};
+  const std::string name = command.front().substr(command.front().rfind('/') + 1);
+  for (std::size_t i = 1; i < command.size(); ++i) {
+    const std::array<std::string, 2> alone = {"-", command[i]};
     for (const auto& credential : credentials) {
       const broker::Provider* provider = broker::find_provider(credential.provider);
       for (const auto* globs : {&credential.commands, provider ? &provider->commands : nullptr}) {
         if (!globs) continue;
         for (const auto& glob : *globs) {
-          if (broker::is_for_command(glob, alone)) return true;
+          if (broker::is_for_command(glob, alone)) return name + " " + glob;
         }
       }
     }
-    return false;
-  };
-  for (std::size_t i = 1; i < command.size(); ++i) {
-    if (is_known(command[i])) return name + " " + command[i];
   }
   return name;
 }
@@ -183,6 +182,23 @@ int run_broker(const RunArguments& arguments, std::optional<vault::Secret> key, 
   return end.exit_status;
 }
 
+/// The other rooms' errors have hints too, and do not get out of the broker's process.
+int run_broker_and_tell(const RunArguments& arguments, std::optional<vault::Secret> key, Launch& launch) {
+  const auto tell = [](const auto& error) {
+    print_error(error.what(), error.hint());
+    return exit_run_failed;
+  };
+  try {
+    return run_broker(arguments, std::move(key), launch);
+  } catch (const vault::Error& error) {
+    return tell(error);
+  } catch (const broker::Error& error) {
+    return tell(error);
+  } catch (const proxy::Error& error) {
+    return tell(error);
+  }
+}
+
 }  // namespace
 
 int run_command(const RunArguments& arguments) {
@@ -194,7 +210,7 @@ int run_command(const RunArguments& arguments) {
   // Before the fork: not even the guardian's environment is to show it.
   auto key = take_secret_variable("STANDIN_KEY");
   return supervise(std::move(start), [&arguments, key = std::move(key)](Launch& launch) mutable {
-    return run_broker(arguments, std::move(key), launch);
+    return run_broker_and_tell(arguments, std::move(key), launch);
   });
 }
 

@@ -15,6 +15,7 @@ class Error : public std::runtime_error {
     missing,        // no vault, or no key file, at the path
     exists,         // create() refuses to overwrite; add() found the name
     not_found,      // no credential of that name
+    changed,        // another process changed the credential meanwhile
     wrong_key,      // no key slot opens with what was given
     locked_out,     // opening needs a passphrase and none can be asked for
     truncated,      // the file ends early

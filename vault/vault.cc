@@ -102,6 +102,15 @@ struct Vault::State {
     snapshot = std::move(next);
   }
 
+  /// Where `name` is in `next`. Throws where it is not what it was when this object last read it.
+  std::size_t unchanged_index(const Snapshot& next, std::string_view name) const {
+    const std::size_t i = next.index_of(name);
+    if (!snapshot.has(name) || snapshot.entries[snapshot.index_of(name)] != next.entries[i])
+      throw Error(Error::Kind::changed, "credential " + quoted_name(name) + " was changed meanwhile",
+                  "look at it with 'standin show " + std::string(name) + "', and try again");
+    return i;
+  }
+
   /// Replaces the record at `index` by one of `entry`, one version on.
   void reseal(Snapshot& next, std::size_t index, Entry entry, const Secret& secret) const {
     ++entry.version;
@@ -191,7 +200,7 @@ void Vault::add(std::string_view name, std::string_view scope, const Secret& sec
 void Vault::replace_scope(std::string_view name, std::string_view scope) {
   check_scope(scope);
   state_->change([&](Snapshot& next) {
-    const std::size_t i = next.index_of(name);
+    const std::size_t i = state_->unchanged_index(next, name);
     Entry entry = next.entries[i];
     entry.scope = scope;
     state_->reseal(next, i, std::move(entry), state_->open_at(next, i));
@@ -202,7 +211,7 @@ void Vault::replace_secret(std::string_view name, std::string_view scope, const 
   check_scope(scope);
   check_secret(secret);
   state_->change([&](Snapshot& next) {
-    const std::size_t i = next.index_of(name);
+    const std::size_t i = state_->unchanged_index(next, name);
     Entry entry = next.entries[i];
     entry.scope = scope;
     entry.rotated = now();
@@ -229,7 +238,7 @@ void Vault::remove(std::string_view name) {
 
 bool Vault::changed_on_disk() const noexcept {
   const auto there = identity_at(state_->path);
-  return there && *there != state_->snapshot.identity;
+  return !there || *there != state_->snapshot.identity;
 }
 
 void Vault::reload() { state_->snapshot = read_again(state_->path, state_->key, state_->snapshot.file.id); }

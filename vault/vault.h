@@ -37,6 +37,7 @@ struct Entry {
   std::uint64_t version = 0;  // counts changes of this credential, starting with 1
   std::chrono::sys_seconds created;
   std::chrono::sys_seconds rotated;  // when the secret was last set
+  bool operator==(const Entry&) const = default;
 };
 
 /// The vault: one file of sealed secrets (docs/vault-format.md).
@@ -79,13 +80,17 @@ class Vault {
   void add(std::string_view name, std::string_view scope, const Secret& secret);
   /// Each of these makes the credential's version one more; they throw not_found besides. rename() throws
   /// exists where `new_name` is taken, by `name` itself too.
+  ///
+  /// A new scope rests on the one that was read. replace_scope() and replace_secret() throw changed where
+  /// another process changed the credential since this object last read it: an edit that takes an origin
+  /// away must not be undone by a rotation that waited at its prompt.
   void replace_scope(std::string_view name, std::string_view scope);
   void replace_secret(std::string_view name, std::string_view scope, const Secret& secret);
   void rename(std::string_view name, std::string_view new_name);
   void remove(std::string_view name);
 
-  /// Whether the file was replaced since this object last read it: one stat(). False where the file
-  /// can't be looked at.
+  /// Whether the file was replaced since this object last read it, is gone, or can't be looked at: one
+  /// stat(). Taking the vault away is a way to revoke all that is in it.
   [[nodiscard]] bool changed_on_disk() const noexcept;
   /// Reads the file again with the data key already held. Throws as open(), wrong_key where another vault
   /// was made in its place; on a throw the object still holds what it held.

@@ -1,6 +1,7 @@
 #include "broker/audit_log.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -243,6 +244,24 @@ TEST(AuditLog, ADeletedFolderIsMadeAgainBeforeTheNextRecord) {
   run.append(event("use"));
   EXPECT_EQ(log.query().at(0).seq, 2U);
   EXPECT_EQ(mode_of(log.folder()), 0700U);
+}
+
+TEST(AuditLog, AFileThatWasMovedAwayIsNotGoneBackToWhereNoOtherCanBeOpened) {
+  const TestLog log;
+  audit::DayFile file(log.folder());
+  file.open("2026-03-01");
+  std::filesystem::rename(log.folder(), log.home() / "moved");
+  std::ofstream(log.folder()) << "in its place";
+  const auto is_refused = [&] {
+    try {
+      file.open("2026-03-01");
+      return false;
+    } catch (const Error&) {
+      return true;
+    }
+  };
+  while (!is_refused()) ::poll(nullptr, 0, 10);  // it is looked for once a second
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(is_refused());
 }
 
 TEST(AuditLog, AnotherDayIsAnotherFile) {

@@ -209,6 +209,18 @@ TEST_F(BrokerTest, RefusesUsesWhileTheVaultCannotBeRead) {
   EXPECT_EQ(authorization(), "Bearer real-token");
 }
 
+TEST_F(BrokerTest, RefusesUsesWhileThereIsNoVault) {
+  start();
+  bearer().end(200);
+  std::filesystem::rename(root_ / "vault", root_ / "taken-away");
+  bearer();
+  EXPECT_EQ(code(), "secret_unusable");
+  EXPECT_EQ(authorization(), "Bearer " + stand_in());
+  std::filesystem::rename(root_ / "taken-away", root_ / "vault");
+  bearer();
+  EXPECT_EQ(authorization(), "Bearer real-token");
+}
+
 TEST_F(BrokerTest, RefusesUsesOfAScopeItCannotRead) {
   start();
   vault_->replace_scope("github", "{}");

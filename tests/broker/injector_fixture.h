@@ -42,7 +42,7 @@ class Playbook {
                     std::string_view host = "api.github.com") {
     head.clear();
     texts_.clear();
-    head.method = "GET";
+    head.method = method;
     head.target = texts_.emplace_back(target);
     for (const proxy::Field& field : fields) {
       head.fields.push_back({texts_.emplace_back(field.name), texts_.emplace_back(field.value)});
@@ -79,6 +79,7 @@ class Playbook {
   [[nodiscard]] std::string code() const { return refusal ? refusal->code : ""; }
   [[nodiscard]] const Injector& injector() const { return *injector_; }
 
+  std::string_view method = "GET";  // of the requests to come
   proxy::RequestHead head;
   Found found;
   std::optional<proxy::Refusal> refusal;

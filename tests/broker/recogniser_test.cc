@@ -126,6 +126,14 @@ TEST(Redaction, RemovesStandInsWhereverTheyStandAndHoweverEncoded) {
   EXPECT_EQ(redacted("/?standin_1=2&standin_1&x%73tandin_1y=standin_1"), "/?…=…&…&x…y=…");
 }
 
+TEST(Redaction, RemovesUserAndPassword) {
+  EXPECT_EQ(redacted("http://user:pass@word@host/a@b?c=d"), "http://…@host/a@b?c=…");
+  EXPECT_EQ(redacted("http://user:pass@host"), "http://…@host");
+  EXPECT_EQ(redacted("user:pass@host:443"), "…@host:443");
+  EXPECT_EQ(redacted("http://host/a@b"), "http://host/a@b");
+  EXPECT_EQ(redacted("/@scope/pkg"), "/@scope/pkg");
+}
+
 TEST(Redaction, EscapesWhatIsNotPrintable) {
   EXPECT_EQ(redacted("/a b\r\n\x7f\xff\"\\"), "/a%20b%0D%0A%7F%FF\"\\");
   EXPECT_EQ(redacted(std::string_view("/\0", 2)), "/%00");

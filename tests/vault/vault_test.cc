@@ -223,6 +223,30 @@ TEST(Vault, ChangeAppliesToWhatAnotherProcessMadeOfTheFile) {
   EXPECT_EQ(names(disk.open()), (std::vector<std::string>{"b", "c"}));
 }
 
+TEST(Vault, NewScopeOfACredentialThatChangedMeanwhileIsRefused) {
+  VaultOnDisk disk;
+  disk.with("a", "wide", "1");
+  Vault rotating = disk.open();
+  Vault editing = disk.open();
+  disk.open().replace_scope("a", "narrow");
+  EXPECT_EQ(kind_of([&] { rotating.replace_secret("a", "wide", secret_of("2")); }), Kind::changed);
+  EXPECT_EQ(kind_of([&] { editing.replace_scope("a", "wider"); }), Kind::changed);
+  EXPECT_EQ(disk.open().find("a")->scope, "narrow");
+  EXPECT_EQ(text_of(disk.open().secret("a")), "1");
+  rotating.reload();
+  rotating.replace_secret("a", "narrow", secret_of("2"));
+  EXPECT_EQ(text_of(disk.open().secret("a")), "2");
+}
+
+TEST(Vault, CredentialThatWasRemovedAndAddedAgainCountsAsChanged) {
+  VaultOnDisk disk;
+  disk.with("a", "wide", "1");
+  Vault stale = disk.open();
+  disk.open().remove("a");
+  disk.with("a", "narrow", "2");
+  EXPECT_EQ(kind_of([&] { stale.replace_scope("a", "wide"); }), Kind::changed);
+}
+
 TEST(Vault, ReloadNeedsNoKeyFile) {
   VaultOnDisk disk;
   Vault running = disk.open();
@@ -254,7 +278,7 @@ TEST(Vault, ReloadOfADamagedFileKeepsWhatItHeld) {
   EXPECT_EQ(kind_of([&] { running.reload(); }), Kind::corrupt);
   EXPECT_EQ(text_of(running.secret("a")), "1");
   std::filesystem::remove(disk.path());
-  EXPECT_FALSE(running.changed_on_disk());
+  EXPECT_TRUE(running.changed_on_disk()) << "to take the vault away is to revoke it";
   EXPECT_EQ(kind_of([&] { running.reload(); }), Kind::missing);
   EXPECT_EQ(kind_of([&] { running.remove("a"); }), Kind::missing);
   EXPECT_EQ(text_of(running.secret("a")), "1");
