@@ -74,7 +74,12 @@ std::string key_in_use(const Places& places, bool had_key_value) {
 Diagnosis check_log_folder(const fs::path& folder) {
   struct statvfs space {};
   const std::string path = in_quotes(folder.native());
-  if (::access(folder.c_str(), F_OK) != 0 && errno == ENOENT) {
+  struct stat status {};
+  const bool is_there = ::stat(folder.c_str(), &status) == 0;
+  if (is_there && !S_ISDIR(status.st_mode)) {
+    return {Level::fail, "audit log", path + " is not a folder", "move it away"};
+  }
+  if (!is_there && errno == ENOENT) {
     return {
         Level::warn, "audit log", path + " is not there: nothing was recorded yet, or it was removed", {}};
   }
@@ -106,6 +111,7 @@ Diagnosis check_chain(const vault::Vault& vault, const fs::path& folder) {
   }
   try {
     const auto verification = broker::verify_audit(folder, vault.derive_key("audit"));
+    if (verification.records == 0) return {Level::info, "log's chain", "there is no record to check", {}};
     const std::string count = counted(verification.records, "record");
     if (verification.intact()) return {Level::ok, "log's chain", count + ", as they were written", {}};
     return {Level::fail, "log's chain", count + ", and not as they were written",

@@ -43,6 +43,14 @@ std::string how_to_use(const broker::Credential& credential) {
   return "standin run -- " + (is_package ? "npx -y " + first : first);
 }
 
+/// A stand-in that no variable holds reaches no command: easily forgotten, and then hard to see.
+void remind_of_variables(const broker::Credential& credential, Output& out) {
+  if (!credential.variables.empty()) return;
+  out.flush();
+  print_hint("no variable gets its stand-in: name one with 'standin edit " + credential.name +
+             " --env VAR', or for one run with 'standin run --env VAR=" + credential.name + "'");
+}
+
 /// "scope: origins, variables": what of the scope an edit touched, for the log.
 std::string kinds_of(const ScopeArguments& arguments) {
   std::string kinds;
@@ -93,6 +101,7 @@ int add_command(const ScopeArguments& arguments, Output& out) {
       [&] { vault.add(arguments.name, credential.to_scope(), secret); });
   out.line("added " + arguments.name);
   print_scope(credential, out);
+  remind_of_variables(credential, out);
   if (prompts) {
     out.flush();
     print_hint("use it with '" + how_to_use(credential) + "'");
@@ -116,6 +125,7 @@ int edit_command(const ScopeArguments& arguments, Output& out) {
       [&] { vault.replace_scope(entry.name, credential.to_scope()); });
   out.line("changed " + entry.name);
   print_scope(credential, out);
+  remind_of_variables(credential, out);
   return exit_ok;
 }
 

@@ -171,16 +171,26 @@ class CiHost(Host):
         self.assertNotIn(other, done.stderr)
         self.assertFalse(os.path.exists(os.path.join(self.folder, "ran")))
 
-    def test_as_root_does_not_touch_a_vault_of_somebody_elses(self):
-        if os.geteuid() != 0:
-            return self.assertEqual(self.standin("list", check=False, STANDIN_HOME="/root/none").returncode, 1)
-        self.make_vault()
-        vault = os.path.join(self.folder, "home", "data", "vault")
-        os.chown(vault, NOBODY, NOBODY)
-        done = self.standin("run", "--all", "--", "touch", "ran", check=False)
+    def expect_somebody_elses(self):
+        done = self.standin("run", "--all", "--", "touch", os.path.join(self.folder, "ran"), check=False)
         self.assertEqual(done.returncode, 125)
         self.assertIn("belongs to another user", done.stderr)
+        self.assertIn("hint: run standin as that user, or set STANDIN_HOME", done.stderr)
         self.assertFalse(os.path.exists(os.path.join(self.folder, "ran")))
+
+    def test_uses_no_vault_or_key_of_somebody_elses(self):
+        self.make_vault()
+        if os.geteuid() != 0:  # who can't give files away, but finds root's
+            self.environment["STANDIN_KEY_FILE"] = "/etc/passwd"
+            return self.expect_somebody_elses()
+        data = os.path.join(self.folder, "home", "data")
+        os.chown(os.path.join(data, "vault"), NOBODY, NOBODY)
+        self.expect_somebody_elses()  # not even as root
+        os.chown(os.path.join(data, "vault"), 0, 0)
+        for folder in (os.path.dirname(data), data):
+            os.chmod(folder, 0o755)
+        self.user = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+        self.expect_somebody_elses()
 
 
 class BadCertificates(Host):
