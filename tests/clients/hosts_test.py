@@ -153,6 +153,33 @@ class CiHost(Host):
         self.assertNotIn("fail", self.standin("doctor").stdout)
         self.assertFalse(os.path.exists(os.path.join(self.folder, "home", "config")))
 
+    def test_that_leaves_the_token_in_its_environment_runs_the_job_without_it(self):
+        self.standin("init")
+        self.environment |= {"TOKEN_OF_CI": SECRET, "DSN": f"pg://u:{SECRET}@h/{SECRET}", "OTHER": "as it is"}
+        self.standin("add", "api", "--origin", "api.example.com", "--env", "API_TOKEN", "--from", "env:TOKEN_OF_CI")
+        done = self.standin("run", "--with", "api", "--", "env")
+        child = dict(line.split("=", 1) for line in done.stdout.splitlines())
+        token = child["API_TOKEN"]
+        self.assertEqual((child["TOKEN_OF_CI"], child["DSN"], child["OTHER"]),
+                         (token, f"pg://u:{token}@h/{token}", "as it is"))
+        self.assertNotIn(SECRET, done.stdout + done.stderr)
+        self.assertIn('standin: warning: the variable "TOKEN_OF_CI" holds the secret of "api"', done.stderr)
+        self.assertEqual(done.stderr.count("warning"), 2)
+
+    def test_whose_variable_is_overwritten_anyway_is_told_nothing(self):
+        self.standin("init")
+        self.environment["API_TOKEN"] = SECRET
+        self.standin("add", "api", "--origin", "api.example.com", "--env", "API_TOKEN", "--from", "env:API_TOKEN")
+        done = self.standin("run", "--with", "api", "--", "printenv", "API_TOKEN")
+        self.assertTrue(done.stdout.startswith("standin_"))
+        self.assertEqual(done.stderr, "")
+
+    def test_that_puts_the_token_in_an_argument_is_warned(self):
+        self.make_vault()
+        done = self.standin("run", "--with", "api", "--", "true", "-H", "Authorization: Bearer " + SECRET)
+        self.assertIn('warning: argument 2 of the command holds the secret of "api"\nstandin: hint: ', done.stderr)
+        self.assertNotIn(SECRET, done.stderr)
+
     def test_keeps_its_vault_in_the_users_folder_where_nothing_says_otherwise(self):
         self.environment |= {"HOME": self.folder}
         del self.environment["STANDIN_HOME"]
