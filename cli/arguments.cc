@@ -14,15 +14,17 @@ using Need = Declaration::Need;
 }
 
 void declare_key(Declaration& declaration, InitArguments& to) {
-  declaration.value(
-      "--key", "KIND", "keyfile, passphrase or keyring; keyfile unless said", [&to](const auto& kind) {
-        if (kind == "keyring") {
-          throw Error(Error::Kind::refused, "a key in the system's keyring is not built yet",
-                      "use '--key keyfile' or '--key passphrase'");
-        }
-        if (kind != "keyfile" && kind != "passphrase") bad_choice("--key", "keyfile, passphrase or keyring");
-        to.key = kind == "keyfile" ? InitArguments::Key::keyfile : InitArguments::Key::passphrase;
-      });
+  declaration.value("--key", "KIND", "keyfile (the default) or passphrase; keyring is not built yet",
+                    [&to](const auto& kind) {
+                      if (kind == "keyring") {
+                        throw Error(Error::Kind::refused, "a key in the system's keyring is not built yet",
+                                    "use '--key keyfile' or '--key passphrase'");
+                      }
+                      if (kind != "keyfile" && kind != "passphrase")
+                        bad_choice("--key", "keyfile, passphrase or keyring");
+                      to.key =
+                          kind == "keyfile" ? InitArguments::Key::keyfile : InitArguments::Key::passphrase;
+                    });
 }
 
 void declare_source(Declaration& declaration, SecretSource& to) {
@@ -157,17 +159,19 @@ Declaration declare(RunArguments& to, std::vector<std::string>& assignments) {
   d.values("--with", "NAME", "Give it this credential, and only those that are named", to.with);
   d.flag("--all", "Give it all credentials", [&to] { to.all = Everything::yes; });
   d.values("--env", "VAR=NAME", "Set one more variable to this credential's stand-in", assignments);
-  d.value("--capture", "HOW", "auto, env or kernel: how its connections are led through standin",
+  d.value("--capture", "HOW",
+          "auto or env: lead its connections here by proxy variables; kernel is not built yet",
           [&to](const std::string& how) {
             if (how != "auto" && how != "env" && how != "kernel")
               bad_choice("--capture", "auto, env or kernel");
             to.capture = how;
           });
-  d.value("--egress", "MODE", "guarded, locked or open: what it may reach", [&to](const std::string& mode) {
-    if (mode != "guarded" && mode != "locked" && mode != "open")
-      bad_choice("--egress", "guarded, locked or open");
-    to.egress = mode;
-  });
+  d.value("--egress", "MODE", "guarded (the default), locked or open: what it may reach",
+          [&to](const std::string& mode) {
+            if (mode != "guarded" && mode != "locked" && mode != "open")
+              bad_choice("--egress", "guarded, locked or open");
+            to.egress = mode;
+          });
   d.values("--allow-net", "NET", "Let it reach this private address, range or host", to.allow_net);
   return d;
 }

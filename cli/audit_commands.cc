@@ -4,19 +4,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
-#include <cstdio>
 #include <system_error>
 
 #include <nlohmann/json.hpp>
 
 #include "broker/audit_query.h"
+#include "cli/audit_view.h"
 #include "cli/credential_view.h"
 #include "cli/error.h"
 #include "cli/exit_status.h"
 #include "cli/messages.h"
 #include "cli/open_vault.h"
+#include "cli/terminal.h"
 #include "cli/times.h"
 
 namespace standin::cli {
@@ -25,43 +25,6 @@ namespace {
 using broker::AuditEntry;
 using broker::AuditFinding;
 using nlohmann::json;
-
-std::string padded(std::string text, std::size_t width) {
-  const std::size_t shown = display_width(text);
-  if (shown < width) text.append(width - shown, ' ');
-  return text;
-}
-
-std::string duration_text(std::uint64_t microseconds) {
-  std::array<char, 32> text{};
-  const double milliseconds = static_cast<double>(microseconds) / 1000;
-  const bool long_one = milliseconds >= 10'000;
-  std::snprintf(text.data(), text.size(), long_one ? "%.1f s" : "%.1f ms",
-                long_one ? milliseconds / 1000 : milliseconds);
-  return text.data();
-}
-
-/// TIME RUN EVENT CREDENTIAL, then what there is. Records stream, so the columns have fixed widths, for what
-/// is usual; the columns that vary stand at the end.
-std::string readable(const AuditEntry& entry) {
-  const auto time = parse_rfc3339(entry.time);
-  std::string line = padded(time ? local_time(*time) : printable(entry.time, 32), 19) + "  " +
-                     padded(printable(entry.run, 32), 16) + "  " + padded(printable(entry.event, 32), 18) +
-                     "  " + padded(printable(entry.credential, 100), 12);
-  const auto add = [&line](const std::string& text, const char* before = "  ") {
-    if (!text.empty()) line.append(before).append(printable(text));
-  };
-  add(entry.method);
-  add(entry.origin, entry.method.empty() ? "  " : " ");
-  add(entry.path, "");
-  add(entry.site);
-  if (entry.status) add(std::to_string(*entry.status));
-  if (entry.duration_us) add(duration_text(*entry.duration_us));
-  add(entry.reason);
-  if (entry.origin.empty()) add(entry.command);
-  line.erase(line.find_last_not_of(' ') + 1);
-  return line;
-}
 
 broker::AuditFilter filter_of(const AuditArguments& arguments) {
   broker::AuditFilter filter;
@@ -99,20 +62,31 @@ class Ending {
   int never_ = -1;
 };
 
+std::string nothing_found(const AuditArguments& arguments, const Places& places) {
+  const bool asked_for_some =
+      !(arguments.since + arguments.credential + arguments.origin + arguments.outcome + arguments.run)
+           .empty();
+  return "no record in " + in_quotes(places.audit.native()) + (asked_for_some ? " matches" : " yet");
+}
+
 int query(const AuditArguments& arguments, Output& out) {
   const auto filter = filter_of(arguments);
   const Places places = Places::find();
   const bool follows = arguments.action == AuditArguments::Action::follow;
   std::uint64_t count = 0;
+  const Colour colour = may_colour(out.descriptor()) ? Colour::yes : Colour::no;
   const auto each = [&](const AuditEntry& entry) {
-    ++count;
-    out.line(arguments.format == Format::json ? entry.line : readable(entry));
+    // The heading is for eyes: what reads a pipe gets records and nothing else.
+    if (++count == 1 && is_terminal(out.descriptor()) && arguments.format != Format::json) {
+      out.line(audit_heading(colour));
+    }
+    out.line(arguments.format == Format::json ? entry.line : audit_line(entry, colour));
     if (follows) out.flush();
     return true;
   };
   if (!follows) {
     broker::query_audit(places.audit, filter, each);
-    if (count == 0) print_hint("no record in " + in_quotes(places.audit.native()) + " matches");
+    if (count == 0) print_hint(nothing_found(arguments, places));
     return exit_ok;
   }
   const Ending ending(out.descriptor());

@@ -47,6 +47,31 @@ std::string shortened(const std::vector<std::string>& texts) {
   return texts.size() == 1 ? texts.front() : texts.front() + " +" + std::to_string(texts.size() - 1);
 }
 
+std::string listed(const std::vector<std::string>& texts) {
+  constexpr std::size_t shown = 3;
+  std::string all;
+  for (std::size_t i = 0; i < texts.size() && i < shown; ++i) {
+    const bool last = i + 1 == texts.size();
+    all += (i == 0 ? "" : last ? " and " : ", ") + texts[i];
+  }
+  return texts.size() > shown ? all + " and " + std::to_string(texts.size() - shown) + " more" : all;
+}
+
+std::string shape_text(const broker::Shape& shape) {
+  constexpr std::size_t long_number = 6;
+  std::size_t digits = 0;
+  std::size_t end = 0;
+  for (; end < shape.prefix.size() && digits < long_number; ++end) {
+    digits = shape.prefix[end] >= '0' && shape.prefix[end] <= '9' ? digits + 1 : 0;
+  }
+  if (digits == long_number) end -= long_number;
+  return (end == 0 ? shape.prefix : shape.prefix.substr(0, end)) + "…";
+}
+
+std::string shape_and_length(const broker::Shape& shape) {
+  return shape_text(shape) + ", " + std::to_string(shape.prefix.size() + shape.length) + " characters";
+}
+
 std::vector<std::string> origin_texts(const broker::Credential& credential) {
   std::vector<std::string> texts;
   for (const auto& origin : credential.origins) texts.push_back(origin.to_string());
@@ -76,10 +101,8 @@ void print_facts(const CredentialView& view, Output& out) {
   Facts facts;
   facts.add("name", {entry.name});
   facts.append(scope_facts(credential));
-  facts.add("stand-in", {credential.shape.length == 0
-                             ? "standin_ and 32 characters"
-                             : credential.shape.prefix + "…, " + std::to_string(credential.shape.length) +
-                                   " characters of " + credential.shape.alphabet});
+  facts.add("stand-in", {credential.shape.length == 0 ? "standin_ and 32 characters"
+                                                      : shape_and_length(credential.shape)});
   facts.add("created", {age_and_time(entry.created)});
   facts.add("secret set", {age_and_time(entry.rotated)});
   facts.add("version", {std::to_string(entry.version)});

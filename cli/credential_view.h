@@ -25,6 +25,14 @@ std::vector<std::string> site_texts(const broker::Credential& credential);
 /// For a table: the first, and how many more; "-" for none.
 std::string shortened(const std::vector<std::string>& texts);
 
+/// For a sentence: "a, b and c", or "a, b, c and 2 more".
+std::string listed(const std::vector<std::string>& texts);
+
+/// "ghp_…": how a secret begins. A long number in it is some account's, made up, and is left out.
+std::string shape_text(const broker::Shape& shape);
+/// "ghp_…, 40 characters"
+std::string shape_and_length(const broker::Shape& shape);
+
 /// NAME PROVIDER ORIGINS SITES ENV AGE LAST-USE, a line each.
 void print_table(const std::vector<CredentialView>& views, Output& out);
 /// What it may be used for.

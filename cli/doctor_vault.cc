@@ -40,6 +40,10 @@ Diagnosis check_folder(const char* subject, const fs::path& folder) {
   return {Level::ok, subject, path + " is yours alone", {}};
 }
 
+std::string counted(std::uint64_t count, const char* one) {
+  return std::to_string(count) + " " + one + (count == 1 ? "" : "s");
+}
+
 /// Opens every secret: a damaged one is found here, not in the middle of a run.
 Diagnosis check_credentials(const vault::Vault& vault) {
   std::size_t count = 0;
@@ -70,6 +74,15 @@ std::string key_in_use(const Places& places, bool had_key_value) {
 Diagnosis check_log_folder(const fs::path& folder) {
   struct statvfs space {};
   const std::string path = in_quotes(folder.native());
+  struct stat status {};
+  const bool is_there = ::stat(folder.c_str(), &status) == 0;
+  if (is_there && !S_ISDIR(status.st_mode)) {
+    return {Level::fail, "audit log", path + " is not a folder", "move it away"};
+  }
+  if (!is_there && errno == ENOENT) {
+    return {
+        Level::warn, "audit log", path + " is not there: nothing was recorded yet, or it was removed", {}};
+  }
   if (::access(folder.c_str(), W_OK | X_OK) != 0) {
     const std::string why = std::generic_category().message(errno);
     const std::string remedy = "without a log no secret is used: make it writable, or set STANDIN_AUDIT_DIR";
@@ -98,7 +111,8 @@ Diagnosis check_chain(const vault::Vault& vault, const fs::path& folder) {
   }
   try {
     const auto verification = broker::verify_audit(folder, vault.derive_key("audit"));
-    const std::string count = std::to_string(verification.records) + " records";
+    if (verification.records == 0) return {Level::info, "log's chain", "there is no record to check", {}};
+    const std::string count = counted(verification.records, "record");
     if (verification.intact()) return {Level::ok, "log's chain", count + ", as they were written", {}};
     return {Level::fail, "log's chain", count + ", and not as they were written",
             "see 'standin audit verify'"};

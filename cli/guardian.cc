@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <exception>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -18,6 +17,7 @@
 
 #include "cli/error.h"
 #include "cli/exit_status.h"
+#include "cli/fault.h"
 #include "cli/messages.h"
 #include "cli/process_tree.h"
 #include "cli/signals.h"
@@ -67,10 +67,8 @@ void ignore_write_signals() noexcept {
 int run_broker(BrokerMain& broker_main, Launch& launch) {
   try {
     return broker_main(launch);
-  } catch (const Error& error) {
-    print_error(error.what(), error.hint());
-  } catch (const std::exception& error) {
-    print_error(error.what());
+  } catch (...) {
+    print_fault(current_fault());
   }
   return exit_run_failed;
 }
@@ -94,8 +92,8 @@ int run_broker(BrokerMain& broker_main, Launch& launch) {
     ignore_write_signals();
     start.restore_mask();
     status = run_broker(broker_main, launch);
-  } catch (const Error& error) {
-    print_error(error.what(), error.hint());
+  } catch (...) {
+    print_fault(current_fault());
   }
   broker_main = nullptr;
   ::_exit(status);

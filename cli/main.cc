@@ -3,9 +3,7 @@
 
 #include <algorithm>
 #include <functional>
-#include <new>
 
-#include "broker/error.h"
 #include "cli/arguments.h"
 #include "cli/audit_commands.h"
 #include "cli/completion.h"
@@ -14,6 +12,7 @@
 #include "cli/doctor.h"
 #include "cli/error.h"
 #include "cli/exit_status.h"
+#include "cli/fault.h"
 #include "cli/messages.h"
 #include "cli/output.h"
 #include "cli/provider_commands.h"
@@ -22,8 +21,6 @@
 #include "cli/suggestion.h"
 #include "cli/vault_commands.h"
 #include "cli/version.h"
-#include "proxy/error.h"
-#include "vault/error.h"
 
 namespace standin::cli {
 namespace {
@@ -121,28 +118,12 @@ int completion_command(Words words, Output& out) {
   return exit_ok;
 }
 
-/// A name, an origin, a glob that is not allowed: the arguments are off, whichever room noticed.
-int status_of(const vault::Error& error) {
-  return error.kind() == vault::Error::Kind::bad_name ? exit_usage : exit_failed;
+int status_of(const Fault& fault) {
+  return fault.blame == Fault::Blame::arguments ? exit_usage : exit_failed;
 }
-int status_of(const broker::Error& error) {
-  using Kind = broker::Error::Kind;
-  const bool is_usage = error.kind() == Kind::bad_scope || error.kind() == Kind::bad_network ||
-                        error.kind() == Kind::unknown_provider;
-  return is_usage ? exit_usage : exit_failed;
-}
-int status_of(const proxy::Error& error) {
-  return error.kind() == proxy::Error::Kind::bad_origin ? exit_usage : exit_failed;
-}
-int status_of(const Error& error) { return error.kind() == Error::Kind::usage ? exit_usage : exit_failed; }
 
 /// Every fault ends up here, as one line and a hint; `run` has an exit status of its own for all of them.
 int act(const Command& command, Words words, Output& out) {
-  const bool runs = command.name == "run";
-  const auto fail = [runs](std::string_view what, std::string_view hint, int status) {
-    print_error(what, hint);
-    return runs ? static_cast<int>(exit_run_failed) : status;
-  };
   try {
     const int status = command.act(words, out);
     out.flush();
@@ -151,18 +132,12 @@ int act(const Command& command, Words words, Output& out) {
     out.print(wanted.text);
     out.flush();
     return exit_ok;
-  } catch (const Error& error) {
-    return fail(error.what(), error.hint(), status_of(error));
-  } catch (const vault::Error& error) {
-    return fail(error.what(), error.hint(), status_of(error));
-  } catch (const broker::Error& error) {
-    return fail(error.what(), error.hint(), status_of(error));
-  } catch (const proxy::Error& error) {
-    return fail(error.what(), error.hint(), status_of(error));
-  } catch (const std::bad_alloc&) {
-    return fail("out of memory", {}, exit_failed);
-  } catch (const std::exception& error) {
-    return fail(error.what(), {}, exit_failed);
+  } catch (const Output::ClosedPipe&) {
+    throw;
+  } catch (...) {
+    const Fault fault = current_fault();
+    print_fault(fault);
+    return command.name == "run" ? static_cast<int>(exit_run_failed) : status_of(fault);
   }
 }
 
@@ -203,9 +178,10 @@ int main(int argc, char** argv) {
     // The reader had enough (`standin audit | head`): end as every other tool does.
     ::signal(SIGPIPE, SIG_DFL);
     ::raise(SIGPIPE);
-  } catch (const Error& error) {
-    print_error(error.what(), error.hint());
-    return status_of(error);
+  } catch (...) {
+    const Fault fault = current_fault();
+    print_fault(fault);
+    return status_of(fault);
   }
   return exit_failed;
 }

@@ -19,7 +19,7 @@ std::vector<std::string> sites_of(const Provider& provider) {
 std::vector<std::string> shapes_of(const Provider& provider) {
   std::vector<std::string> texts;
   for (const auto& shape : provider.shapes) {
-    texts.push_back(shape.prefix + "…, " + std::to_string(shape.length) + " characters of " + shape.alphabet);
+    texts.push_back(shape_and_length(shape));
   }
   return texts;
 }

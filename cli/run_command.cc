@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <optional>
@@ -16,6 +17,7 @@
 #include "cli/error.h"
 #include "cli/exit_status.h"
 #include "cli/guardian.h"
+#include "cli/held_secrets.h"
 #include "cli/messages.h"
 #include "cli/open_vault.h"
 #include "cli/places.h"
@@ -91,10 +93,11 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-std::vector<std::pair<std::string, std::string>> stand_in_variables(
-    const RunArguments& arguments, std::span<const broker::Credential> credentials,
-    const broker::Broker& broker) {
-  std::vector<std::pair<std::string, std::string>> variables;
+using Variables = std::vector<std::pair<std::string, std::string>>;
+
+Variables stand_in_variables(const RunArguments& arguments, std::span<const broker::Credential> credentials,
+                             const broker::Broker& broker) {
+  Variables variables;
   for (std::size_t i = 0; i < credentials.size(); ++i) {
     for (const auto& name : credentials[i].variables) variables.emplace_back(name, broker.stand_ins()[i]);
     for (const auto& [name, credential] : arguments.variables) {
@@ -102,6 +105,32 @@ std::vector<std::pair<std::string, std::string>> stand_in_variables(
     }
   }
   return variables;
+}
+
+/// What else of the parent's has a secret of this run in it: the command gets its stand-in there, too.
+void replace_held_secrets(const HeldSecrets& held, const broker::Environment& environment,
+                          const broker::Broker& broker, Variables& variables) {
+  for (auto& replacement : held.in(environment, broker.stand_ins())) {
+    const auto& name = replacement.variable;
+    const bool is_set = std::ranges::find(variables, name, &Variables::value_type::first) != variables.end();
+    if (is_set || name.starts_with("STANDIN_")) continue;
+    print_warning("the variable " + in_quotes(name) + " holds the secret of " +
+                      in_quotes(replacement.credential) + ": the command gets its stand-in there",
+                  "unset it before 'standin run'");
+    variables.emplace_back(name, std::move(replacement.value));
+  }
+}
+
+/// Arguments are passed exactly, so this can only be told. Mostly a shell has put it there: the one in front
+/// of standin, which was to leave "$TOKEN" alone.
+void warn_of_arguments(const HeldSecrets& held, std::span<const std::string> command) {
+  for (std::size_t i = 0; i < command.size(); ++i) {
+    const std::string credential = held.in(command[i]);
+    if (credential.empty()) continue;
+    print_warning(
+        "argument " + std::to_string(i) + " of the command holds the secret of " + in_quotes(credential),
+        "name the variable where the command's own shell reads it: standin run -- sh -c '... \"$TOKEN\"'");
+  }
 }
 
 void record_start(broker::AuditLog& audit, const std::string& command) {
@@ -141,12 +170,18 @@ int run_broker(const RunArguments& arguments, std::optional<vault::Secret> key, 
   const std::string run = broker::AuditLog::new_run_id();
   const RunFolder folder(places.runtime, run);
   broker::AuditLog audit(places.audit, vault.derive_key("audit"), run);
+  std::optional<HeldSecrets> held(std::in_place, vault, credentials);
   broker::Broker broker(
       {.credentials = credentials,
        .egress = broker::parse_egress_mode(arguments.egress),
        .allowed_networks = arguments.allow_net,
        .report = [](const proxy::Refusal& refusal) { print_error(refusal.message, refusal.hint); }},
       std::move(vault), audit);
+  const auto parent = current_environment();
+  Variables variables = stand_in_variables(arguments, credentials, broker);
+  replace_held_secrets(*held, parent, broker, variables);
+  warn_of_arguments(*held, arguments.command);
+  held.reset();
   raise_descriptor_limit();
   proxy::Proxy proxy({.bound = broker.bound_origins(),
                       .trust_file = variable("SSL_CERT_FILE"),
@@ -154,13 +189,12 @@ int run_broker(const RunArguments& arguments, std::optional<vault::Secret> key, 
                       .upstream = upstream_route(),
                       .limits = {}},
                      broker);
-  const auto environment = broker::child_environment(
-      current_environment(), {.proxy_url = proxy.url(),
-                              .authority_pem = proxy.authority_pem(),
-                              .folder = folder.path(),
-                              .bound = broker.bound_origins(),
-                              .stand_ins = stand_in_variables(arguments, credentials, broker),
-                              .system_roots = {}});
+  const auto environment = broker::child_environment(parent, {.proxy_url = proxy.url(),
+                                                              .authority_pem = proxy.authority_pem(),
+                                                              .folder = folder.path(),
+                                                              .bound = broker.bound_origins(),
+                                                              .stand_ins = std::move(variables),
+                                                              .system_roots = {}});
 
   const std::string command = command_in_log(arguments.command, credentials);
   record_start(audit, command);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cli/credential_view.h"
 #include "cli/error.h"
 #include "cli/messages.h"
 #include "cli/suggestion.h"
@@ -48,7 +49,7 @@ std::string shapes_of(const broker::Provider& provider) {
   std::string all;
   for (const auto& shape : provider.shapes) {
     if (shape.prefix.empty()) continue;
-    all += (all.empty() ? "" : ", ") + shape.prefix + "…";
+    all += (all.empty() ? "" : ", ") + shape_text(shape);
   }
   return all.empty() ? "" : " (" + all + ")";
 }

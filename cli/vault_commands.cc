@@ -26,12 +26,29 @@ bool will_prompt(const SecretSource& source) {
   return source.kind == SecretSource::Kind::unsaid && is_terminal(STDIN_FILENO);
 }
 
-/// Where to make a token that can do little, told when it helps: before the prompt.
+/// What it is bound to, and where to make a token that can do little, told when it helps: before the prompt.
 void advise(const broker::Credential& credential) {
+  print_hint("the secret will be sent to " + listed(origin_texts(credential)) + ", and nowhere else");
   const auto* provider = credential.provider.empty() ? nullptr : broker::find_provider(credential.provider);
   if (provider == nullptr) return;
   if (!provider->token_url.empty()) print_hint("make a token at " + provider->token_url);
   print_hint(provider->advice);
+}
+
+/// The next thing to type, with the credential's own command where it is for one.
+std::string how_to_use(const broker::Credential& credential) {
+  if (credential.commands.empty()) return "standin run --with " + credential.name + " -- COMMAND";
+  const std::string& first = credential.commands.front();
+  const bool is_package = first.find('/') != std::string::npos && first.front() == '@';
+  return "standin run -- " + (is_package ? "npx -y " + first : first);
+}
+
+/// A stand-in that no variable holds reaches no command: easily forgotten, and then hard to see.
+void remind_of_variables(const broker::Credential& credential, Output& out) {
+  if (!credential.variables.empty()) return;
+  out.flush();
+  print_hint("no variable gets its stand-in: name one with 'standin edit " + credential.name +
+             " --env VAR', or for one run with 'standin run --env VAR=" + credential.name + "'");
 }
 
 /// "scope: origins, variables": what of the scope an edit touched, for the log.
@@ -62,6 +79,7 @@ int init_command(const InitArguments& arguments, Output& out) {
   facts.add("key", {created.key});
   facts.add("audit log", {places.audit.native()});
   facts.print(out);
+  out.flush();  // so that the hint stands below what it is about
   print_hint("add a credential with 'standin add github'");
   return exit_ok;
 }
@@ -73,7 +91,8 @@ int add_command(const ScopeArguments& arguments, Output& out) {
   Vault vault = open_vault(places);
   refuse_taken(vault, arguments.name,
                "put a new secret into it with 'standin rotate " + arguments.name + "'");
-  if (will_prompt(arguments.source)) advise(credential);
+  const bool prompts = will_prompt(arguments.source);
+  if (prompts) advise(credential);
   const auto secret = read_secret(arguments.source, "secret of " + arguments.name + ": ");
   look_at_secret(credential, secret);
   make_recorded(
@@ -82,6 +101,11 @@ int add_command(const ScopeArguments& arguments, Output& out) {
       [&] { vault.add(arguments.name, credential.to_scope(), secret); });
   out.line("added " + arguments.name);
   print_scope(credential, out);
+  remind_of_variables(credential, out);
+  if (prompts) {
+    out.flush();
+    print_hint("use it with '" + how_to_use(credential) + "'");
+  }
   return exit_ok;
 }
 
@@ -101,6 +125,7 @@ int edit_command(const ScopeArguments& arguments, Output& out) {
       [&] { vault.replace_scope(entry.name, credential.to_scope()); });
   out.line("changed " + entry.name);
   print_scope(credential, out);
+  remind_of_variables(credential, out);
   return exit_ok;
 }
 

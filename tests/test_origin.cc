@@ -1,6 +1,7 @@
 // A TLS origin for tests told as scripts: prints its port, then one JSON line for each request it got.
 //
 //   test_origin --names api.github.com,localhost --ca-out ca.pem [--port N] [--plain] [--cgi-git FOLDER]
+//               [--flaw expired|not-yet-valid|self-signed|unknown-authority|client-only]
 //
 // /            what arrived, as JSON (so do all paths not named here)
 // /bytes/N     N bytes of a pattern; ?chunked for chunked. /sha256/N is their hash
@@ -18,6 +19,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -27,6 +29,7 @@
 
 #include "tests/fake_upstream.h"
 #include "tests/git_backend.h"
+#include "tests/test_pki.h"
 #include "tests/websocket_echo.h"
 
 namespace standin::test {
@@ -38,7 +41,14 @@ struct Arguments {
   std::string git_root;
   std::uint16_t port = 0;
   bool plain = false;
+  Flaw flaw = Flaw::none;
 };
+
+const std::map<std::string, Flaw> flaws = {{"expired", Flaw::expired},
+                                           {"not-yet-valid", Flaw::not_yet_valid},
+                                           {"self-signed", Flaw::self_signed},
+                                           {"unknown-authority", Flaw::unknown_authority},
+                                           {"client-only", Flaw::client_only}};
 
 std::string text_of(const nlohmann::json& value) {
   // Bytes that are no UTF-8 must not end the origin.
@@ -96,7 +106,7 @@ int serve(const Arguments& arguments) {
 
   const TestPki pki;
   FakeUpstream::Options options{.certificate = std::nullopt, .port = arguments.port};
-  if (!arguments.plain) options.certificate = pki.make_certificate(arguments.names);
+  if (!arguments.plain) options.certificate = pki.make_certificate(arguments.names, arguments.flaw);
   FakeUpstream origin(std::move(options));
   if (!arguments.ca_out.empty()) std::ofstream(arguments.ca_out) << pki.ca_pem();
   std::mutex printing;
@@ -122,6 +132,8 @@ int main(int argc, char** argv) {
   app.add_option("--cgi-git", arguments.git_root, "folder of bare repositories to serve");
   app.add_option("--port", arguments.port, "port; 0: the kernel's choice");
   app.add_flag("--plain", arguments.plain, "no TLS");
+  app.add_option("--flaw", arguments.flaw, "what is wrong with its certificate")
+      ->transform(CLI::CheckedTransformer(standin::testing::flaws));
   CLI11_PARSE(app, argc, argv);
   return standin::test::serve(arguments);
 }

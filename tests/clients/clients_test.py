@@ -9,53 +9,19 @@ import base64
 import hashlib
 import json
 import os
-import queue
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import unittest
 
-STANDIN, TEST_ORIGIN, NODE_HOME = (os.path.abspath(p) for p in sys.argv[1:4])
+from origin import Origin, field
+
+STANDIN, _, NODE_HOME = (os.path.abspath(p) for p in sys.argv[1:4])
 PEAK_LIMIT_KIB = int(sys.argv[4])
 HERE = os.path.dirname(os.path.abspath(__file__))
 SECRET = "ghp_" + hashlib.sha256(os.urandom(16)).hexdigest()[:36]
 OTHER_SECRET = "ntn_" + hashlib.sha256(os.urandom(16)).hexdigest()[:46]
-
-
-class Origin:
-    """A running test_origin, and what it got."""
-
-    def __init__(self, folder, name, *more):
-        self.ca = os.path.join(folder, name + "-ca.pem")
-        self.process = subprocess.Popen(
-            [TEST_ORIGIN, "--names", "localhost", "--ca-out", self.ca, *more], stdout=subprocess.PIPE, text=True)
-        self.port = int(self.process.stdout.readline())
-        self.authority = f"localhost:{self.port}"
-        self.url = f"https://{self.authority}"
-        self.got = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self):
-        for line in self.process.stdout:
-            self.got.put(json.loads(line))
-
-    def next(self):
-        return self.got.get(timeout=30)
-
-    def silent(self):
-        return self.got.empty()
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait()
-        self.process.stdout.close()
-
-
-def field(request, name):
-    return [v for n, v in request["headers"] if n.lower() == name]
 
 
 class Clients(unittest.TestCase):

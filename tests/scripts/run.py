@@ -9,6 +9,8 @@ STANDIN_HOME is ${WORK}/home to begin with; nothing else of the caller's environ
   stdin-repeat TEXT COUNT      the same, COUNT times
   closed stdin|stdout|stderr   closes it for the next command
   stdout-to PATH               leads stdout of the next command there
+  on-terminal TEXT             the next command runs on a terminal (100 columns), and TEXT is typed when it asks;
+                               all that the terminal shows counts as its stdout
   secret TEXT                  from here on no output may have TEXT in it
   sh COMMAND                   prepares something; must succeed
   unprivileged                 from here on the commands run as nobody, where the script runs as root
@@ -16,6 +18,7 @@ STANDIN_HOME is ${WORK}/home to begin with; nothing else of the caller's environ
   run COMMAND                  runs it (`standin` is the program) and keeps what it said, for:
   status N                     its exit status was N
   stdout TEXT | stderr TEXT    it said TEXT there
+  stdout-in-order TEXT | TEXT… it said these, one after the other
   no-stdout TEXT | no-stderr TEXT
   stdout-empty | stderr-empty
   exists PATH | absent PATH | mode PATH OCTAL
@@ -25,14 +28,18 @@ After every `run` without a `status` line the status must have been 0, and all o
 law (cli/messages.h): one of `standin: error|warning|hint: `, lower case, no full stop, no control byte.
 """
 import ctypes
+import fcntl
 import os
 import re
 import resource
+import select
 import shlex
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 
 # A word that is all capitals is a name, as of a variable.
 LAW = re.compile(r"standin: (error|warning|hint): ([^A-Z\s]|[A-Z][A-Z_]+\b)[^\x00-\x1f\x7f]*(?<!\.)")
@@ -60,7 +67,7 @@ class Script:
         self.reset()
 
     def reset(self):
-        self.input, self.closed, self.stdout_to = b"", [], None
+        self.input, self.closed, self.stdout_to, self.keys = b"", [], None, None
 
     def fill(self, text):
         return text.replace("${WORK}", self.work).replace("${STANDIN}", self.standin)
@@ -86,6 +93,9 @@ class Script:
 
     def do_stdout_to(self, rest):
         self.stdout_to = rest
+
+    def do_on_terminal(self, rest):
+        self.keys = unescape(rest)
 
     def do_secret(self, rest):
         self.secrets.append(unescape(rest))
@@ -122,12 +132,37 @@ class Script:
         words = shlex.split(rest)
         if words[0] == "standin":
             words[0] = self.standin
-        output = open(self.stdout_to, "wb") if self.stdout_to else subprocess.PIPE
-        self.result = subprocess.run(words, input=self.input, stdout=output, stderr=subprocess.PIPE, cwd=self.work,
-                                     env=self.env, timeout=120, preexec_fn=self.prepare_child, **self.drop)
+        if self.keys is not None:
+            self.result = self.run_on_terminal(words)
+        else:
+            self.result = self.run_plainly(words)
         self.unchecked = True
         self.reset()
         self.check_output()
+
+    def run_plainly(self, words):
+        output = open(self.stdout_to, "wb") if self.stdout_to else subprocess.PIPE
+        return subprocess.run(words, input=self.input, stdout=output, stderr=subprocess.PIPE, cwd=self.work,
+                              env=self.env, timeout=120, preexec_fn=self.prepare_child, **self.drop)
+
+    def run_on_terminal(self, words):
+        keyboard, screen = os.openpty()
+        fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+        child = subprocess.Popen(words, stdin=screen, stdout=screen, stderr=screen, cwd=self.work, env=self.env,
+                                 start_new_session=True, **self.drop)
+        os.close(screen)
+        shown, keys = b"", self.keys
+        try:
+            while select.select([keyboard], [], [], 60)[0]:
+                shown += os.read(keyboard, 65536)
+                if keys and shown.endswith(b": "):
+                    os.write(keyboard, keys)
+                    keys = b""
+        except OSError:  # EIO: nobody has the terminal any more
+            pass
+        finally:
+            os.close(keyboard)
+        return subprocess.CompletedProcess(words, child.wait(60), shown.replace(b"\r\n", b"\n"), b"")
 
     def said(self, stream):
         return (getattr(self.result, stream) or b"").decode("utf-8", "backslashreplace")
@@ -159,6 +194,14 @@ class Script:
 
     def do_stderr(self, rest):
         self.expect("stderr", rest, True)
+
+    def do_stdout_in_order(self, rest):
+        at = 0
+        for text in rest.split(" | "):
+            found = self.said("stdout").find(text, at)
+            if found < 0:
+                raise Failure(f"stdout lacks {text!r}, or has it earlier")
+            at = found + len(text)
 
     def do_no_stdout(self, rest):
         self.expect("stdout", rest, False)
