@@ -1,6 +1,7 @@
 #include "broker/broker.h"
 
 #include "tests/broker/broker_fixture.h"
+#include "tests/read_text.h"
 
 namespace standin::broker {
 namespace {
