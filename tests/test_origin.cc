@@ -133,7 +133,7 @@ int main(int argc, char** argv) {
   app.add_option("--port", arguments.port, "port; 0: the kernel's choice");
   app.add_flag("--plain", arguments.plain, "no TLS");
   app.add_option("--flaw", arguments.flaw, "what is wrong with its certificate")
-      ->transform(CLI::CheckedTransformer(standin::testing::flaws));
+      ->transform(CLI::CheckedTransformer(standin::test::flaws));
   CLI11_PARSE(app, argc, argv);
   return standin::test::serve(arguments);
 }

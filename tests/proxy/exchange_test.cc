@@ -3,13 +3,13 @@
 
 #include "tests/proxy/test_boundary.h"
 
-namespace standin::proxy::testing {
+namespace standin::proxy::test {
 namespace {
 
-using standin::testing::Continue;
-using standin::testing::Fields;
-using standin::testing::find_field;
-using standin::testing::pattern_sha256;
+using standin::test::Continue;
+using standin::test::Fields;
+using standin::test::find_field;
+using standin::test::pattern_sha256;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::EndsWith;
@@ -451,4 +451,4 @@ TEST_F(ExchangeTest, OrphanOfAClosingClientIsNotReset) {
 }
 
 }  // namespace
-}  // namespace standin::proxy::testing
+}  // namespace standin::proxy::test

@@ -2,7 +2,7 @@
 
 #include "tests/proxy/test_boundary.h"
 
-namespace standin::proxy::testing {
+namespace standin::proxy::test {
 namespace {
 
 /// Where an origin answers before it read the body, and the proxy still holds the body's last piece, the next
@@ -80,4 +80,4 @@ TEST_F(UnfinishedBody, NeverHasANextRequestBehindIt) {
 }
 
 }  // namespace
-}  // namespace standin::proxy::testing
+}  // namespace standin::proxy::test
