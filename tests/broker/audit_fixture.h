@@ -1,5 +1,8 @@
 #pragma once
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
@@ -178,6 +181,26 @@ inline std::vector<std::string> told(const AuditVerification& verification) {
                   std::to_string(finding.seq));
   }
   return all;
+}
+
+/// Starts `body` in a process of its own; its status is what `body` returns.
+template <class Body>
+pid_t start(Body body) {
+  const auto pid = ::fork();
+  if (pid != 0) return pid;
+  int status = 99;
+  try {
+    status = body();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+  }
+  ::_exit(status);
+}
+
+inline int status_of_end(pid_t pid) {
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  return status;
 }
 
 }  // namespace standin::broker::test

@@ -7,7 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "audit_fixture.h"
+#include "tests/broker/audit_fixture.h"
 
 namespace standin::broker {
 namespace {

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "audit_fixture.h"
+#include "tests/broker/audit_fixture.h"
 
 namespace standin::broker {
 namespace {

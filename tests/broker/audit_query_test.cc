@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "audit_fixture.h"
 #include "broker/audit_reader.h"
+#include "tests/broker/audit_fixture.h"
 
 namespace standin::broker {
 namespace {

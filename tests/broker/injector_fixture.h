@@ -103,4 +103,18 @@ inline Site path_site() { return {Site::Kind::path, {}}; }
 /// Base64 as any client writes it, by a second implementation (OpenSSL's).
 using standin::test::base64;
 
+inline constexpr const char* token = "ghp_standinAbC123xyz";
+
+/// GitHub's credential alone, whose stand-in is `token`.
+inline Playbook github(std::string_view secret = "real", std::vector<Site> sites = {}) {
+  Playbook play;
+  play.credential("github", "api.github.com", std::move(sites), token, secret);
+  return play;
+}
+
+inline std::string user_pass(const Playbook& play) {
+  const auto basic = decode_basic(play.field("Authorization"));
+  return basic ? std::string(proxy::view(basic->user_pass)) : "not basic";
+}
+
 }  // namespace standin::broker

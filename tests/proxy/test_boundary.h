@@ -96,6 +96,10 @@ class BoundaryTest : public ::testing::Test {
   /// Starts the proxy at the first call.
   Proxy& start();
   [[nodiscard]] std::string userinfo();  // "standin:PASSWORD"
+  /// A request head for `origin`, as bytes.
+  [[nodiscard]] std::string head(const std::string& line, const std::string& more = {}) const {
+    return line + " HTTP/1.1\r\nHost: " + authority() + "\r\n" + more + "\r\n";
+  }
   [[nodiscard]] std::string authorization() { return standin::test::basic(userinfo()); }
   [[nodiscard]] std::string authority() const { return "localhost:" + std::to_string(origin.port()); }
 
