@@ -1,7 +1,6 @@
 #include "broker/audit_log.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -16,7 +15,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "broker/audit_day_file.h"
 #include "tests/broker/audit_fixture.h"
 
 namespace standin::broker {
@@ -202,36 +200,6 @@ TEST(AuditLog, ADeletedFolderIsMadeAgainBeforeTheNextRecord) {
   run.append(event("use"));
   EXPECT_EQ(log.query().at(0).seq, 2U);
   EXPECT_EQ(mode_of(log.folder()), 0700U);
-}
-
-TEST(AuditLog, AFileThatWasMovedAwayIsNotGoneBackToWhereNoOtherCanBeOpened) {
-  const TestLog log;
-  audit::DayFile file(log.folder());
-  file.open("2026-03-01");
-  std::filesystem::rename(log.folder(), log.home() / "moved");
-  std::ofstream(log.folder()) << "in its place";
-  const auto is_refused = [&] {
-    try {
-      file.open("2026-03-01");
-      return false;
-    } catch (const Error&) {
-      return true;
-    }
-  };
-  while (!is_refused()) ::poll(nullptr, 0, 10);  // it is looked for once a second
-  for (int i = 0; i < 3; ++i) EXPECT_TRUE(is_refused());
-}
-
-TEST(AuditLog, AnotherDayIsAnotherFile) {
-  const TestLog log;
-  audit::DayFile file(log.folder());
-  file.open("2026-03-01");
-  EXPECT_EQ(file.append("one\n"), 0U);
-  EXPECT_EQ(file.append("two\n"), 4U);
-  file.open("2026-03-02");
-  EXPECT_EQ(file.append("three\n"), 0U);
-  EXPECT_EQ(standin::test::read_text(log.file("2026-03-01")), "one\ntwo\n");
-  EXPECT_EQ(standin::test::read_text(log.file("2026-03-02")), "three\n");
 }
 
 TEST(AuditLog, AFileIsNotInheritedByAChild) {
