@@ -40,6 +40,8 @@ std::size_t count_certificates(const std::string& path) {
 }
 
 Diagnosis check_root_file(const std::string& path, const std::string& remedy) {
+  if (::access(path.c_str(), R_OK) != 0)
+    return {Level::fail, "trust roots", in_quotes(path) + ": " + reason(), remedy};
   const std::size_t count = count_certificates(path);
   if (count == 0) return {Level::fail, "trust roots", in_quotes(path) + " holds no certificate", remedy};
   return {Level::ok, "trust roots", std::to_string(count) + " in " + in_quotes(path), {}};

@@ -1,5 +1,7 @@
 #include "cli/held_secrets.h"
 
+#include <string.h>
+
 #include <optional>
 #include <string_view>
 
@@ -40,19 +42,18 @@ HeldSecrets::HeldSecrets(const vault::Vault& vault, std::span<const broker::Cred
   }
 }
 
-std::vector<HeldSecrets::Replacement> HeldSecrets::in(const broker::Environment& environment,
-                                                      std::span<const std::string> stand_ins) const {
+std::vector<HeldSecrets::Replacement> HeldSecrets::replace_in(broker::Environment& environment,
+                                                              std::span<const std::string> stand_ins) const {
   std::vector<Replacement> all;
-  for (const auto& [variable, value] : environment) {
-    std::optional<Replacement> replacement;
+  for (auto& [variable, value] : environment) {
     for (const Held& held : secrets_) {
-      held.secret.reveal([&](std::span<const std::byte> bytes) {
-        auto cleaned =
-            replaced(replacement ? replacement->value : value, as_text(bytes), stand_ins[held.index]);
-        if (cleaned) replacement = {variable, std::move(*cleaned), held.credential};
-      });
+      auto cleaned = held.secret.reveal(
+          [&](auto bytes) { return replaced(value, as_text(bytes), stand_ins[held.index]); });
+      if (!cleaned) continue;
+      ::explicit_bzero(value.data(), value.size());
+      value = std::move(*cleaned);
+      all.push_back({variable, held.credential});
     }
-    if (replacement) all.push_back(std::move(*replacement));
   }
   return all;
 }

@@ -3,7 +3,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "broker/child_environment.h"
@@ -21,12 +20,12 @@ class HeldSecrets {
 
   struct Replacement {
     std::string variable;
-    std::string value;  // the parent's, each secret in it replaced by its stand-in
     std::string credential;
   };
-  /// `stand_ins` in the order of the credentials.
-  [[nodiscard]] std::vector<Replacement> in(const broker::Environment& environment,
-                                            std::span<const std::string> stand_ins) const;
+  /// Puts a secret's stand-in in its place, and wipes the value that was there. `stand_ins` in the order of
+  /// the credentials.
+  [[nodiscard]] std::vector<Replacement> replace_in(broker::Environment& environment,
+                                                    std::span<const std::string> stand_ins) const;
   /// The credential whose secret is in `text`; empty: none's is.
   [[nodiscard]] std::string in(std::string_view text) const;
 

@@ -108,16 +108,14 @@ Variables stand_in_variables(const RunArguments& arguments, std::span<const brok
 }
 
 /// What else of the parent's has a secret of this run in it: the command gets its stand-in there, too.
-void replace_held_secrets(const HeldSecrets& held, const broker::Environment& environment,
-                          const broker::Broker& broker, Variables& variables) {
-  for (auto& replacement : held.in(environment, broker.stand_ins())) {
-    const auto& name = replacement.variable;
+void replace_held_secrets(const HeldSecrets& held, broker::Environment& environment,
+                          const broker::Broker& broker, const Variables& variables) {
+  for (const auto& [name, credential] : held.replace_in(environment, broker.stand_ins())) {
     const bool is_set = std::ranges::find(variables, name, &Variables::value_type::first) != variables.end();
     if (is_set || name.starts_with("STANDIN_")) continue;
-    print_warning("the variable " + in_quotes(name) + " holds the secret of " +
-                      in_quotes(replacement.credential) + ": the command gets its stand-in there",
+    print_warning("the variable " + in_quotes(name) + " holds the secret of " + in_quotes(credential) +
+                      ": the command gets its stand-in there",
                   "unset it before 'standin run'");
-    variables.emplace_back(name, std::move(replacement.value));
   }
 }
 
@@ -177,7 +175,7 @@ int run_broker(const RunArguments& arguments, std::optional<vault::Secret> key, 
        .allowed_networks = arguments.allow_net,
        .report = [](const proxy::Refusal& refusal) { print_error(refusal.message, refusal.hint); }},
       std::move(vault), audit);
-  const auto parent = current_environment();
+  auto parent = current_environment();
   Variables variables = stand_in_variables(arguments, credentials, broker);
   replace_held_secrets(*held, parent, broker, variables);
   warn_of_arguments(*held, arguments.command);

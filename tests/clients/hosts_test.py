@@ -174,6 +174,20 @@ class CiHost(Host):
         self.assertTrue(done.stdout.startswith("standin_"))
         self.assertEqual(done.stderr, "")
 
+    def test_with_two_secrets_in_one_variable_keeps_both_from_the_job(self):
+        self.make_vault()
+        other = SECRET[::-1]
+        self.standin("add", "other", "--origin", "other.example", "--env", "OTHER", secret=other)
+        self.environment |= {"BOTH": f"{other}:{SECRET}:{other}"}
+        done = self.standin("run", "--all", "--", "sh", "-c", 'test "$BOTH" = "$OTHER:$API_TOKEN:$OTHER"')
+        self.assertEqual(done.stderr.count("warning"), 2)
+
+    def test_with_a_short_secret_changes_no_value_that_has_it_by_chance(self):
+        self.standin("init")
+        self.standin("add", "pin", "--origin", "api.example.com", "--env", "PIN", secret="1234")
+        done = self.standin("run", "--all", "--", "printenv", "PORT", PORT="12345")
+        self.assertEqual((done.stdout, done.stderr), ("12345\n", ""))
+
     def test_that_puts_the_token_in_an_argument_is_warned(self):
         self.make_vault()
         done = self.standin("run", "--with", "api", "--", "true", "-H", "Authorization: Bearer " + SECRET)
