@@ -193,6 +193,10 @@ bool is_idempotent(std::string_view method) noexcept {  // RFC 9110 9.2.2
   return false;
 }
 
+bool has_response(Download how) noexcept {
+  return how != Download::no_answer && how != Download::malformed && how != Download::proxy_refused;
+}
+
 Refusal refusal_for(Download how, Upload upload, const Origin& origin) {
   if (upload == Upload::malformed) {
     return {400, "bad_request", "the request's body is malformed", "the client sent chunks that are none"};
@@ -419,7 +423,7 @@ Task<Persistence> forward(Client& client, RequestParser& request, const RequestH
     }
     co_return Persistence::close;
   }
-  if (ended.download != Download::done && ended.download != Download::cut) {
+  if (!has_response(ended.download)) {
     recorded.outcome.status = 0;
     if (recorded.outcome.reason.empty())
       co_return co_await refuse(refusal_for(ended.download, ended.upload, pool.origin));

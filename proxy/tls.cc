@@ -45,8 +45,10 @@ ClientTls::TakeSession& take_session() {
 int on_new_session(SSL* ssl, SSL_SESSION* session) {
   void* data = SSL_get_app_data(ssl);
   if (!data || !take_session()) return 0;
-  take_session()(data, OwnedSession(session));
-  return 1;
+  // A copy: OpenSSL marks the connection's own as one not to be resumed when that connection ends without
+  // both close_notify, and most do. TLS 1.2 and newer do not ask for it (RFC 5246 7.2.1).
+  if (OwnedSession copy{SSL_SESSION_dup(session)}) take_session()(data, std::move(copy));
+  return 0;  // theirs stays theirs
 }
 
 void require_readable(const std::string& path, const char* variable) {
@@ -133,13 +135,34 @@ OwnedSsl ClientTls::connect(const Origin& origin, SSL_SESSION* session) {
 
 void ClientTls::on_session(TakeSession take) noexcept { take_session() = take; }
 
+namespace {
+
+std::string describe_protocol_failure(unsigned long error) {
+  if (error == 0) return "the TLS handshake was cut off";
+  switch (ERR_GET_REASON(error)) {
+    case SSL_R_WRONG_VERSION_NUMBER:
+    case SSL_R_HTTP_REQUEST:
+      return "it does not speak TLS on that port";
+    case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+      return "it speaks no TLS as new as 1.2";
+    case SSL_R_UNEXPECTED_EOF_WHILE_READING:
+      return "the TLS handshake was cut off";
+    default: {
+      const char* reason = ERR_reason_error_string(error);
+      return std::string("the TLS handshake failed: ") + (reason ? reason : "no reason given");
+    }
+  }
+}
+
+}  // namespace
+
 std::string describe_handshake_failure(SSL* ssl, const Origin& origin) {
   const unsigned long error = ERR_peek_error();
   std::string text;
   switch (SSL_get_verify_result(ssl)) {
     case X509_V_OK: {
-      const char* reason = error ? ERR_reason_error_string(error) : nullptr;
-      text = reason ? std::string("the TLS handshake failed: ") + reason : "the TLS handshake was cut off";
+      text = describe_protocol_failure(error);
       break;
     }
     case X509_V_ERR_HOSTNAME_MISMATCH:

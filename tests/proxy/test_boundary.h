@@ -1,5 +1,8 @@
 #pragma once
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -122,6 +125,23 @@ class BoundaryTest : public ::testing::Test {
   /// "GET http://HOST/PATH" with the password.
   [[nodiscard]] std::string absolute(const std::string& line, const std::string& host,
                                      const std::string& more = {});
+};
+
+/// An origin in the test's own hands, a connection at a time.
+class RawPeer {
+ public:
+  RawPeer() : listener_(standin::testing::Stream::listen_loopback(port_)) {}
+  ~RawPeer() { ::close(listener_); }
+  RawPeer(const RawPeer&) = delete;
+  RawPeer& operator=(const RawPeer&) = delete;
+  [[nodiscard]] std::string authority() const { return "localhost:" + std::to_string(port_); }
+  [[nodiscard]] std::unique_ptr<standin::testing::Stream> accept() const {
+    return std::make_unique<standin::testing::Stream>(::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC));
+  }
+
+ private:
+  std::uint16_t port_ = 0;
+  int listener_;
 };
 
 /// The `Standin-Error` of a response, and its JSON body, which must agree.
