@@ -214,23 +214,6 @@ int run_broker(const RunArguments& arguments, std::optional<vault::Secret> key, 
   return end.exit_status;
 }
 
-/// The other rooms' errors have hints too, and do not get out of the broker's process.
-int run_broker_and_tell(const RunArguments& arguments, std::optional<vault::Secret> key, Launch& launch) {
-  const auto tell = [](const auto& error) {
-    print_error(error.what(), error.hint());
-    return exit_run_failed;
-  };
-  try {
-    return run_broker(arguments, std::move(key), launch);
-  } catch (const vault::Error& error) {
-    return tell(error);
-  } catch (const broker::Error& error) {
-    return tell(error);
-  } catch (const proxy::Error& error) {
-    return tell(error);
-  }
-}
-
 }  // namespace
 
 int run_command(const RunArguments& arguments) {
@@ -242,7 +225,7 @@ int run_command(const RunArguments& arguments) {
   // Before the fork: not even the guardian's environment is to show it.
   auto key = take_secret_variable("STANDIN_KEY");
   return supervise(std::move(start), [&arguments, key = std::move(key)](Launch& launch) mutable {
-    return run_broker_and_tell(arguments, std::move(key), launch);
+    return run_broker(arguments, std::move(key), launch);
   });
 }
 

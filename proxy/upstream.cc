@@ -19,6 +19,11 @@ constexpr std::size_t max_ahead = 32;              // connections being made bef
 constexpr std::size_t many_pools = 256;
 constexpr std::chrono::minutes session_kept{10};
 
+bool is_this_machine(const Origin& origin) {
+  const auto address = origin.address();
+  return address ? address->is_loopback() : origin.host == "localhost" || origin.host.ends_with(".localhost");
+}
+
 Refusal unreachable(const Origin& origin, const std::string& why) {
   return {502, "upstream_unreachable", "cannot reach " + origin.to_string() + ": " + why,
           "check the network, or that the origin is up"};
@@ -75,8 +80,8 @@ PoolPointer Upstream::pool(const Origin& origin) {
 const UpstreamProxy* Upstream::way_out(const Origin& origin) const noexcept {
   const auto& way = origin.scheme == Scheme::https ? options_.upstream.https : options_.upstream.http;
   if (!way || options_.upstream.no_proxy.covers(origin)) return nullptr;
-  if (const auto address = origin.address(); address && address->is_loopback()) return nullptr;
-  return origin.host == "localhost" ? nullptr : &*way;
+  // This machine is reached directly, unless the proxy is on it too: the one of a run around this run.
+  return is_this_machine(origin) && !is_this_machine(way->endpoint) ? nullptr : &*way;
 }
 
 Task<Dialed> Upstream::acquire(OriginPool& pool) {

@@ -108,6 +108,12 @@ Reply Reply::events(Pieces pieces) {
                  {{"Content-Type", "text/event-stream"}, {"Cache-Control", "no-cache"}});
 }
 
+Reply Reply::with_length(std::uint64_t promised, Pieces pieces) {
+  Reply reply = no_body(200, {{"Content-Length", std::to_string(promised)}});
+  reply.add(std::move(pieces), As::bytes);
+  return reply;
+}
+
 Reply Reply::until_close(Pieces pieces, const Fields& fields) {
   Reply reply = no_body(200, fields);
   reply.add(std::move(pieces), As::bytes);

@@ -69,6 +69,7 @@ class Reply {
   static Reply generated_chunked(std::uint64_t size);  // chunked
   static Reply chunked(Pieces pieces, const Fields& trailers = {}, const Fields& fields = {});
   static Reply events(Pieces pieces);                                  // text/event-stream, chunked
+  static Reply with_length(std::uint64_t promised, Pieces pieces);     // however long the pieces are
   static Reply until_close(Pieces pieces, const Fields& fields = {});  // no length, Connection: close
   static Reply raw(Pieces pieces);                                     // verbatim, then close
   static Reply hang();                                                 // nothing, until the client goes

@@ -4,12 +4,13 @@
 
 #include <gtest/gtest.h>
 
-#include "audit_fixture.h"
+#include "tests/broker/audit_fixture.h"
+#include "tests/read_text.h"
 
 namespace standin::broker {
 namespace {
 
-using namespace testing;
+using namespace test;
 
 TEST(AuditDayFile, AFileThatWasMovedAwayIsNotGoneBackToWhereNoOtherCanBeOpened) {
   const TestLog log;
@@ -37,8 +38,8 @@ TEST(AuditDayFile, AnotherDayIsAnotherFile) {
   EXPECT_EQ(file.append("two\n"), 4U);
   file.open("2026-03-02");
   EXPECT_EQ(file.append("three\n"), 0U);
-  EXPECT_EQ(log.bytes(log.file("2026-03-01")), "one\ntwo\n");
-  EXPECT_EQ(log.bytes(log.file("2026-03-02")), "three\n");
+  EXPECT_EQ(standin::test::read_text(log.file("2026-03-01")), "one\ntwo\n");
+  EXPECT_EQ(standin::test::read_text(log.file("2026-03-02")), "three\n");
 }
 
 }  // namespace

@@ -4,12 +4,12 @@
 
 #include "tests/proxy/test_boundary.h"
 
-namespace standin::proxy::testing {
+namespace standin::proxy::test {
 namespace {
 
-using standin::testing::find_field;
-using standin::testing::pattern_sha256;
-using standin::testing::Sha256;
+using standin::test::find_field;
+using standin::test::pattern_sha256;
+using standin::test::Sha256;
 
 constexpr std::uint64_t warm_up = 32ULL << 20;
 constexpr std::uint64_t large = 256ULL << 20;
@@ -77,7 +77,7 @@ struct LargeBody : BoundaryTest {
     client.send("POST /up HTTP/1.1\r\nHost: " + authority() + "\r\nX-Size: " + std::to_string(size) + "\r\n" +
                 (chunked ? "Transfer-Encoding: chunked" : "Content-Length: " + std::to_string(size)) +
                 "\r\n\r\n");
-    standin::testing::generate_pattern(size, [&](std::string_view piece) {
+    standin::test::generate_pattern(size, [&](std::string_view piece) {
       if (chunked) {
         std::array<char, 20> head{};
         client.send({head.data(), static_cast<std::size_t>(
@@ -122,4 +122,4 @@ TEST_F(LargeBody, UploadsInConstantMemory) {
 }
 
 }  // namespace
-}  // namespace standin::proxy::testing
+}  // namespace standin::proxy::test

@@ -7,10 +7,10 @@
 
 #include "tests/proxy/test_boundary.h"
 
-namespace standin::proxy::testing {
+namespace standin::proxy::test {
 namespace {
 
-using standin::testing::Fields;
+using standin::test::Fields;
 using ::testing::Each;
 using ::testing::Field;
 using ::testing::HasSubstr;
@@ -277,4 +277,4 @@ TEST_F(LifetimeTest, OneQuickDownloadDoesNotHoldUpTheOthers) {
 }
 
 }  // namespace
-}  // namespace standin::proxy::testing
+}  // namespace standin::proxy::test

@@ -4,7 +4,7 @@
 
 #include "tests/proxy/test_boundary.h"
 
-namespace standin::proxy::testing {
+namespace standin::proxy::test {
 namespace {
 
 /// Many clients at once, that leave when it suits them: what is answered is right, and every exchange ends
@@ -93,4 +93,4 @@ TEST_F(Stress, EveryAnswerIsRightAndEveryExchangeEndsOnce) {
 }
 
 }  // namespace
-}  // namespace standin::proxy::testing
+}  // namespace standin::proxy::test

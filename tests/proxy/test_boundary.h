@@ -130,13 +130,13 @@ class BoundaryTest : public ::testing::Test {
 /// An origin in the test's own hands, a connection at a time.
 class RawPeer {
  public:
-  RawPeer() : listener_(standin::testing::Stream::listen_loopback(port_)) {}
+  RawPeer() : listener_(standin::test::Stream::listen_loopback(port_)) {}
   ~RawPeer() { ::close(listener_); }
   RawPeer(const RawPeer&) = delete;
   RawPeer& operator=(const RawPeer&) = delete;
   [[nodiscard]] std::string authority() const { return "localhost:" + std::to_string(port_); }
-  [[nodiscard]] std::unique_ptr<standin::testing::Stream> accept() const {
-    return std::make_unique<standin::testing::Stream>(::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC));
+  [[nodiscard]] std::unique_ptr<standin::test::Stream> accept() const {
+    return std::make_unique<standin::test::Stream>(::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC));
   }
 
  private:

@@ -5,12 +5,12 @@
 
 #include "tests/proxy/test_boundary.h"
 
-namespace standin::proxy::testing {
+namespace standin::proxy::test {
 namespace {
 
-using standin::testing::pattern_sha256;
-using standin::testing::Sha256;
-using standin::testing::Stream;
+using standin::test::pattern_sha256;
+using standin::test::Sha256;
+using standin::test::Stream;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -82,7 +82,7 @@ TEST_F(TunnelTest, MuchPassesInBothDirectionsAtOnce) {
   ASSERT_EQ(client.connect(peer.authority(), userinfo()).status, 200U);
   const auto far = peer.accept();
   const auto send = [](auto& to) {
-    standin::testing::generate_pattern(size, [&](std::string_view piece) { to.write(piece); });
+    standin::test::generate_pattern(size, [&](std::string_view piece) { to.write(piece); });
     to.fin();
   };
   const auto receive = [](Stream& from) {
@@ -163,4 +163,4 @@ TEST_F(TunnelTest, ClientThatOnlySpeaksHttp2IsToldSo) {
 }
 
 }  // namespace
-}  // namespace standin::proxy::testing
+}  // namespace standin::proxy::test

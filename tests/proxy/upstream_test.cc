@@ -5,11 +5,11 @@
 
 #include "tests/proxy/test_boundary.h"
 
-namespace standin::proxy::testing {
+namespace standin::proxy::test {
 namespace {
 
-using standin::testing::Certificate;
-using standin::testing::Fields;
+using standin::test::Certificate;
+using standin::test::Fields;
 using ::testing::AllOf;
 using ::testing::AnyOf;
 using ::testing::Contains;
@@ -277,7 +277,7 @@ TEST_F(CompanyProxyTest, TlsGoesThroughItsTunnelVerified) {
   use_company_proxy();
   EXPECT_EQ(get("https://api.example.com/x", "api.example.com").status, 200U);
   EXPECT_EQ(company.last().method(), "CONNECT");
-  EXPECT_EQ(company.last().field("proxy-authorization"), standin::testing::basic("user:p@ss"));
+  EXPECT_EQ(company.last().field("proxy-authorization"), standin::test::basic("user:p@ss"));
   EXPECT_EQ(far.last().field("authorization"), secret);
   EXPECT_EQ(far.last().field("proxy-authorization"), std::nullopt);
   EXPECT_EQ(far.last().server_name, "api.example.com");
@@ -306,7 +306,7 @@ TEST_F(CompanyProxyTest, PlainHttpGoesInAbsoluteForm) {
     EXPECT_EQ(company.last().target(), "http://plain.example/x?y");
     EXPECT_EQ(company.last().field("host"), "plain.example");
     EXPECT_EQ(company.last().field("authorization"), secret);
-    EXPECT_EQ(company.last().field("proxy-authorization"), standin::testing::basic("user:p@ss"));
+    EXPECT_EQ(company.last().field("proxy-authorization"), standin::test::basic("user:p@ss"));
   }
   EXPECT_EQ(company.connections(), 1U);
   Outside client(*this);
@@ -368,4 +368,4 @@ TEST_F(CompanyProxyTest, ThatIsNotThereIsNamed) {
 }
 
 }  // namespace
-}  // namespace standin::proxy::testing
+}  // namespace standin::proxy::test
