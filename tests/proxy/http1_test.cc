@@ -156,6 +156,7 @@ TEST(Http1, ChunksAreFramedAnewHoweverTheyCome) {
   EXPECT_EQ(relay_all_ways("0\r\n\r\n").end, Relayed::End::done);
   EXPECT_EQ(relay_all_ways("00000\r\n\r\n").end, Relayed::End::done);
   EXPECT_EQ(relay_all_ways("1\r\nx\r\n0\r\n\r\n").bytes, "x");
+  EXPECT_EQ(relay({"1\r\n0"}, Framing::until_close).bytes, "0");  // not a byte waits
 }
 
 TEST(Http1, EveryPrefixOfABodyWaitsForMore) {

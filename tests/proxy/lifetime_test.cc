@@ -167,11 +167,11 @@ TEST_F(LifetimeTest, IdleConnectionsCostLittle) {
   ::setrlimit(RLIMIT_NOFILE, &files);
   constexpr std::size_t count = 2000;
   const std::string request = absolute("GET https://" + authority() + "/", authority());
-  std::vector<std::unique_ptr<TestClient>> clients;
-  std::size_t before = 0;
+  std::vector<std::shared_ptr<TestClient>> clients;
+  [[maybe_unused]] std::size_t before = 0;
   for (std::size_t i = 0; i < count; ++i) {
     if (i == 100) before = resident_bytes();
-    clients.push_back(std::make_unique<Outside>(*this));
+    clients.push_back(std::make_shared<Outside>(*this));
     clients.back()->send(request);
     ASSERT_EQ(clients.back()->read_response().status, 200U) << i;
   }
@@ -226,18 +226,18 @@ TEST_F(LifetimeTest, DestroyedInTheMiddleOfEverything) {
   bind(silent.authority());
   origin.on("/hang", [](const Received&) { return Reply::hang(); });
   FakeUpstream unbound;
-  std::vector<std::unique_ptr<TestClient>> clients;
+  std::vector<std::shared_ptr<TestClient>> clients;
   for (int i = 0; i < 10; ++i) {
-    clients.push_back(std::make_unique<Session>(*this));
+    clients.push_back(std::make_shared<Session>(*this));
     clients.back()->send(head("GET /hang"));
-    clients.push_back(std::make_unique<Outside>(*this));
+    clients.push_back(std::make_shared<Outside>(*this));
     ASSERT_EQ(clients.back()->connect("localhost:" + std::to_string(unbound.port()), userinfo()).status,
               200U);
-    clients.push_back(std::make_unique<Outside>(*this));
+    clients.push_back(std::make_shared<Outside>(*this));
     ASSERT_EQ(clients.back()->connect(silent.authority(), userinfo()).status, 200U);
-    clients.push_back(std::make_unique<Outside>(*this));
+    clients.push_back(std::make_shared<Outside>(*this));
     clients.back()->send(absolute("GET https://" + silent.authority() + "/", silent.authority()));
-    clients.push_back(std::make_unique<Outside>(*this));
+    clients.push_back(std::make_shared<Outside>(*this));
     clients.back()->send("GET htt");
   }
   while (interceptor.unfinished() < 10) std::this_thread::yield();

@@ -61,10 +61,10 @@ struct Stress : BoundaryTest {
 
   void client_of_many(unsigned seed, unsigned requests) {
     std::minstd_rand random(seed);
-    std::unique_ptr<TestClient> client;
+    std::shared_ptr<TestClient> client;
     for (unsigned i = 0; i < requests; ++i) {
       try {
-        if (!client) client = std::make_unique<Session>(*this);
+        if (!client) client = std::make_shared<Session>(*this);
         one_request(*client, random);
         ++answered;
       } catch (const StreamError& error) {
