@@ -145,8 +145,8 @@ std::optional<std::size_t> MessageParser<is_request>::parse_body(std::string_vie
   std::size_t consumed = 0;
   while (consumed < bytes.size() && !this->is_done()) {
     const std::string_view rest = bytes.substr(consumed);
-    // Beast asserts that it is not asked again about a last chunk of fewer than five bytes. Only the first has
-    // so few: the others come with the line end of the one before.
+    // Beast asserts that it is not asked again about a last chunk of fewer than five bytes. Only the first
+    // has so few: the others come with the line end of the one before.
     if (this->chunked() && !chunk_seen_ && rest.size() < 5 && rest.starts_with('0')) break;
     Error error;
     const std::size_t n = this->put({rest.data(), rest.size()}, error);

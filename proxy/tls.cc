@@ -104,7 +104,8 @@ void ClientTls::load_trust() {
   trust_is_loaded_ = true;
   X509_STORE* store = SSL_CTX_get_cert_store(context_.get());
   if (!file_.empty() && !(directory_.empty() && is_system_bundle(file_))) {
-    X509_STORE_load_file(store, file_.c_str());
+    // Fails where it is readable and holds no certificate.
+    if (X509_STORE_load_file(store, file_.c_str()) != 1) fault_ = "no roots could be read from " + file_;
   } else {
     const char* file = X509_get_default_cert_file();
     if (::access(file, R_OK) == 0) X509_STORE_load_file(store, file);
@@ -116,7 +117,7 @@ void ClientTls::load_trust() {
 
 OwnedSsl ClientTls::connect(const Origin& origin, SSL_SESSION* session) {
   load_trust();
-  OwnedSsl ssl(SSL_new(context_.get()));
+  OwnedSsl ssl(fault_.empty() ? SSL_new(context_.get()) : nullptr);
   if (!ssl) return nullptr;
   X509_VERIFY_PARAM* verify = SSL_get0_param(ssl.get());
   bool named = false;

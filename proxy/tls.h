@@ -30,8 +30,10 @@ class ClientTls {
   /// read.
   ClientTls(std::string trust_file, std::string trust_directory);
 
-  /// In the connect state, verifying for `origin.host`, resuming `session` where it can.
+  /// In the connect state, verifying for `origin.host`, resuming `session` where it can. Null, and fault()
+  /// says why, where that can't be had.
   [[nodiscard]] OwnedSsl connect(const Origin& origin, SSL_SESSION* session);
+  [[nodiscard]] std::string_view fault() const noexcept { return fault_; }
 
   /// Called for each session ticket of a connection made with connect(): `taken` gets what set_app_data() was
   /// given on the SSL.
@@ -44,6 +46,7 @@ class ClientTls {
   std::string file_;
   std::string directory_;
   bool trust_is_loaded_ = false;
+  std::string fault_;
   OwnedContext context_;
 };
 

@@ -185,7 +185,10 @@ Task<Dialed> Upstream::dial_without_limit(OriginPool& pool) {
     co_return connection;
   }
   OwnedSsl ssl = tls_.connect(origin, pool.session.get());
-  if (!ssl) co_return not_trusted(origin, "TLS could not be set up");
+  if (!ssl) {
+    co_return not_trusted(
+        origin, tls_.fault().empty() ? std::string("TLS could not be set up") : std::string(tls_.fault()));
+  }
   SSL_set_app_data(ssl.get(), &pool);
   connection->stream.start_tls(std::move(ssl));
   if (!co_await connection->stream.handshake()) {

@@ -1,4 +1,5 @@
 // The way to origins: pooling, resumption, verification, the company's proxy.
+#include <fstream>
 #include <thread>
 
 #include <openssl/ssl.h>
@@ -189,6 +190,18 @@ TEST_F(UpstreamTest, AddressesAreVerifiedAsAddresses) {
   const Response response = ask(by_name, "127.0.0.1");
   EXPECT_THAT(response.body.bytes, HasSubstr("for another name than 127.0.0.1"));
   EXPECT_THAT(by_name.requests(), IsEmpty());
+}
+
+TEST_F(UpstreamTest, RootsThatAreNoneAreSaidSo) {
+  const standin::test::TemporaryFolder folder;
+  const std::string file = folder.path() / "roots.pem";
+  std::ofstream(file) << "not a certificate\n";
+  options.trust_file = file;
+  proxy.emplace(options, interceptor);
+  proxy->start();
+  const Response response = ask(origin);
+  EXPECT_EQ(error_code(response), "upstream_tls");
+  EXPECT_THAT(response.body.bytes, HasSubstr("no roots could be read from " + file));
 }
 
 TEST_F(UpstreamTest, OldTlsIsRefused) {
