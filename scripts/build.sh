@@ -3,6 +3,8 @@
 # Says one line and how long it took; the compiler's words only where it failed.
 
 export CCACHE_MAXSIZE="${CCACHE_MAXSIZE:-10G}"
+# Another clone of the same source finds what this one built.
+export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1
 
 build() {
   local folder="$1" target="$2" began
