@@ -111,7 +111,7 @@ Declaration declare(RotateArguments& to) {
   Declaration d("rotate", "NAME [--from SOURCE]",
                 "Put a new secret into a credential, with the same scope. Running children use it from\n"
                 "their next request on.",
-                "standin rotate github --from 'cmd:op read op://work/github/token'");
+                "standin rotate github --from 'cmd:op read op://dev/github/token'");
   d.positional("NAME", Need::required, to.name);
   declare_source(d, to.source);
   return d;
