@@ -35,13 +35,6 @@ std::set<std::string> asked_for(const vault::Vault& vault, const Selection& sele
   return names;
 }
 
-bool is_meant_for(const Credential& credential, std::span<const std::string> command) {
-  const auto fits = [command](const std::string& glob) { return is_for_command(glob, command); };
-  if (std::ranges::any_of(credential.commands, fits)) return true;
-  const Provider* provider = find_provider(credential.provider);
-  return provider != nullptr && std::ranges::any_of(provider->commands, fits);
-}
-
 [[noreturn]] void throw_nothing_meant(const std::vector<vault::Entry>& entries, std::string_view program) {
   if (entries.empty()) {
     throw Error(Error::Kind::no_credentials, "the vault has no credentials",
@@ -77,6 +70,17 @@ void check_variables(const std::vector<Credential>& credentials) {
 
 }  // namespace
 
+const std::string* glob_for_command(const Credential& credential, std::span<const std::string> command) {
+  const Provider* provider = find_provider(credential.provider);
+  for (const auto* globs : {&credential.commands, provider ? &provider->commands : nullptr}) {
+    if (!globs) continue;
+    const auto found = std::ranges::find_if(
+        *globs, [command](const std::string& glob) { return is_for_command(glob, command); });
+    if (found != globs->end()) return &*found;
+  }
+  return nullptr;
+}
+
 std::vector<Credential> select_credentials(const vault::Vault& vault, const Selection& selection,
                                            std::span<const std::string> command) {
   const auto names = asked_for(vault, selection);
@@ -87,7 +91,8 @@ std::vector<Credential> select_credentials(const vault::Vault& vault, const Sele
     // With --with nothing else is looked at: a scope that a later standin wrote is in nobody's way.
     if (!named && !selection.all && !selection.with.empty()) continue;
     Credential credential = Credential::from_scope(entry.name, entry.scope);
-    if (named || selection.all || is_meant_for(credential, command)) chosen.push_back(std::move(credential));
+    if (named || selection.all || glob_for_command(credential, command) != nullptr)
+      chosen.push_back(std::move(credential));
   }
   if (chosen.empty()) throw_nothing_meant(entries, command.empty() ? "" : command.front());
   for (const auto& [variable, name] : selection.variables) {

@@ -29,4 +29,8 @@ struct Selection {
 std::vector<Credential> select_credentials(const vault::Vault& vault, const Selection& selection,
                                            std::span<const std::string> command);
 
+/// The glob of `credential`, else of its provider, that is meant for the command; null where none is. Owned
+/// by the credential or the catalogue.
+const std::string* glob_for_command(const Credential& credential, std::span<const std::string> command);
+
 }  // namespace standin::broker

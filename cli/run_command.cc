@@ -11,7 +11,6 @@
 
 #include "broker/audit_log.h"
 #include "broker/broker.h"
-#include "broker/catalogue.h"
 #include "broker/child_environment.h"
 #include "broker/error.h"
 #include "cli/error.h"
@@ -23,9 +22,7 @@
 #include "cli/places.h"
 #include "cli/run_folder.h"
 #include "cli/secret_source.h"
-#include "proxy/error.h"
 #include "proxy/proxy.h"
-#include "vault/error.h"
 
 namespace standin::cli {
 
@@ -72,13 +69,7 @@ std::string command_in_log(const std::vector<std::string>& command,
   for (std::size_t i = 1; i < command.size(); ++i) {
     const std::array<std::string, 2> alone = {"-", command[i]};
     for (const auto& credential : credentials) {
-      const broker::Provider* provider = broker::find_provider(credential.provider);
-      for (const auto* globs : {&credential.commands, provider ? &provider->commands : nullptr}) {
-        if (!globs) continue;
-        for (const auto& glob : *globs) {
-          if (broker::is_for_command(glob, alone)) return name + " " + glob;
-        }
-      }
+      if (const auto* glob = broker::glob_for_command(credential, alone)) return name + " " + *glob;
     }
   }
   return name;
@@ -95,14 +86,10 @@ void raise_descriptor_limit() {
 
 using Variables = std::vector<std::pair<std::string, std::string>>;
 
-Variables stand_in_variables(const RunArguments& arguments, std::span<const broker::Credential> credentials,
-                             const broker::Broker& broker) {
+Variables stand_in_variables(std::span<const broker::Credential> credentials, const broker::Broker& broker) {
   Variables variables;
   for (std::size_t i = 0; i < credentials.size(); ++i) {
     for (const auto& name : credentials[i].variables) variables.emplace_back(name, broker.stand_ins()[i]);
-    for (const auto& [name, credential] : arguments.variables) {
-      if (credential == credentials[i].name) variables.emplace_back(name, broker.stand_ins()[i]);
-    }
   }
   return variables;
 }
@@ -176,7 +163,7 @@ int run_broker(const RunArguments& arguments, std::optional<vault::Secret> key, 
        .report = [](const proxy::Refusal& refusal) { print_error(refusal.message, refusal.hint); }},
       std::move(vault), audit);
   auto parent = current_environment();
-  Variables variables = stand_in_variables(arguments, credentials, broker);
+  Variables variables = stand_in_variables(credentials, broker);
   replace_held_secrets(*held, parent, broker, variables);
   warn_of_arguments(*held, arguments.command);
   held.reset();
