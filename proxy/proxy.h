@@ -9,6 +9,7 @@
 #include "proxy/error.h"
 #include "proxy/interceptor.h"
 #include "proxy/origin.h"
+#include "proxy/redirection.h"
 #include "proxy/upstream_proxy.h"
 
 namespace standin::proxy {
@@ -22,12 +23,16 @@ struct Limits {
   std::chrono::seconds pool_idle{60};
 };
 
+/// Whether the proxy has its other door, proxy/redirection.h, too.
+enum class CapturedDoor : std::uint8_t { closed, open };
+
 struct ProxyOptions {
   std::vector<OriginPattern> bound;  // what this run's certificate authority may vouch for
   std::string trust_file;            // PEM roots for upstream TLS; empty: the system's
   std::string trust_directory;       // hashed directory of roots; empty: the system's
   UpstreamRoute upstream;
   Limits limits;
+  CapturedDoor captured = CapturedDoor::closed;
 };
 
 /// The boundary: a proxy on a loopback port, for one run (RFC 9110 7.3, 9.3.6; RFC 9112).
@@ -48,6 +53,10 @@ class Proxy {
   [[nodiscard]] std::string url() const;
   /// The authority's certificate, PEM. Its key never leaves this object's memory.
   [[nodiscard]] const std::string& authority_pem() const noexcept;
+
+  /// The door for captured connections; null where it is closed. Lives as long as the proxy; may be used
+  /// before start().
+  [[nodiscard]] Redirection* redirection() noexcept;
 
   void start();
   /// Ends every connection, tells every open exchange that it finished, joins the thread. Idempotent.
