@@ -1,6 +1,7 @@
 #include "broker/broker.h"
 
 #include <algorithm>
+#include <mutex>
 #include <set>
 
 #include "broker/journal.h"
@@ -26,6 +27,12 @@ std::vector<proxy::OriginPattern> bound_by(const std::vector<Credential>& creden
 
 std::string_view cut(std::string_view method) { return method.substr(0, max_method_bytes); }
 
+/// An address that a process connects to, whatever it will say there: no HTTP origin.
+std::string text_of(const proxy::Endpoint& to) {
+  const std::string address = to.address.to_string();
+  return "tcp://" + (to.address.is_v4() ? address : "[" + address + "]") + ":" + std::to_string(to.port);
+}
+
 }  // namespace
 
 struct Broker::State {
@@ -45,6 +52,7 @@ struct Broker::State {
                                         const Found& found);
   void end_uses(std::vector<JournalEntry> uses, const proxy::Outcome& outcome) noexcept;
   proxy::Refusal refuse(const proxy::Origin& origin, const proxy::RequestHead& head, const Refused& refused);
+  void refuse_connect(std::string to, const proxy::Refusal& refusal) noexcept;
   JournalEntry entry_for(const char* event, const proxy::Origin& origin, const proxy::RequestHead& head,
                          const Use& use) const;
   void tell(const proxy::Refusal& refusal);
@@ -55,6 +63,7 @@ struct Broker::State {
   LiveCredentials credentials;
   Journal journal;
   std::function<void(const proxy::Refusal&)> report;
+  std::mutex reporting;
   std::set<std::string, std::less<>> reported;
 };
 
@@ -154,7 +163,17 @@ JournalEntry Broker::State::entry_for(const char* event, const proxy::Origin& or
   return entry;
 }
 
+void Broker::State::refuse_connect(std::string to, const proxy::Refusal& refusal) noexcept {
+  JournalEntry entry("refused");
+  entry.origin = std::move(to);
+  entry.status = refusal.status;
+  entry.reason = refusal.code;
+  journal.write_or_owe(std::move(entry));
+  tell(refusal);
+}
+
 void Broker::State::tell(const proxy::Refusal& refusal) {
+  const std::lock_guard lock(reporting);
   if (report && reported.insert(refusal.code).second) report(refusal);
 }
 
@@ -168,6 +187,36 @@ const std::vector<std::string>& Broker::stand_ins() const noexcept { return stat
 const std::vector<proxy::OriginPattern>& Broker::bound_origins() const noexcept { return state_->bound; }
 
 void Broker::settle() { state_->journal.settle(); }
+
+std::optional<proxy::Refusal> Broker::check_connect(const proxy::Endpoint& to, ConnectWay way) {
+  const proxy::Origin literal{proxy::Scheme::https, to.address.to_string(), to.port};
+  const bool direct = way == ConnectWay::direct;
+  auto refusal =
+      direct ? state_->egress.check_address(literal, to.address) : Egress::check_metadata(to.address);
+  if (!refusal && (!direct || to.address.is_loopback())) return std::nullopt;
+  if (!refusal) {
+    JournalEntry entry("tunnel");
+    entry.origin = text_of(to);
+    entry.reason = "direct";
+    try {
+      state_->journal.write(entry);
+      return std::nullopt;
+    } catch (const Error& error) {
+      refusal = audit_unavailable(error.what(), error.hint());
+    }
+  }
+  state_->refuse_connect(text_of(to), *refusal);
+  return refusal;
+}
+
+void Broker::on_uncaptured(const proxy::Endpoint& to, const char* reason) noexcept {
+  JournalEntry entry("tunnel");
+  entry.origin = text_of(to);
+  entry.reason = reason;
+  state_->journal.write_or_owe(std::move(entry));
+}
+
+void Broker::on_unreadable(const proxy::Refusal& refusal) noexcept { state_->refuse_connect({}, refusal); }
 
 proxy::Handling Broker::handling(const proxy::Origin& origin) {
   const bool bound =

@@ -12,6 +12,7 @@
 #include "broker/error.h"
 #include "broker/selection.h"
 #include "proxy/interceptor.h"
+#include "proxy/redirection.h"
 #include "vault/vault.h"
 
 namespace standin::broker {
@@ -22,6 +23,12 @@ struct BrokerOptions {
   std::vector<std::string> allowed_networks;
   /// Called from the proxy's thread, once a run and code of refusal: for stderr. Must not throw.
   std::function<void(const proxy::Refusal&)> report;
+};
+
+/// How a connect() that the kernel handed over is to go on.
+enum class ConnectWay : std::uint8_t {
+  redirected,  // to the proxy, which learns the name and judges again
+  direct,      // to where the child said, unread
 };
 
 /// Says what may happen in one run: the interceptor behind its proxy. Holds the run's stand-ins; a secret is
@@ -36,8 +43,9 @@ struct BrokerOptions {
 /// Every use is on record before on_request() returns. When the log can't be written, nothing is swapped
 /// (503 audit_unavailable); how an exchange ended is kept then, and written before the next use.
 ///
-/// Thread: the constructor and stand_ins() on one thread before the proxy starts; the rest on the proxy's.
-/// The broker must outlive the proxy and its exchanges. The constructor throws Error(bad_network), Error(io).
+/// Thread: the constructor and stand_ins() on one thread before the proxy starts; what says so on any; the
+/// rest on the proxy's. The broker must outlive the proxy and its exchanges. The constructor throws
+/// Error(bad_network), Error(io).
 class Broker final : public proxy::Interceptor {
  public:
   Broker(BrokerOptions options, vault::Vault vault, AuditLog& audit);
@@ -50,6 +58,15 @@ class Broker final : public proxy::Interceptor {
   /// Writes what the log still lacks. To be called when the proxy has stopped, before `run_ended`.
   /// Throws Error(audit_unavailable).
   void settle();
+
+  /// Kernel capture: may a process of the child connect there? Where it may directly, that is on record when
+  /// this returns (loopback aside, which is talk within the machine); a refusal is in any case. Thread: any.
+  std::optional<proxy::Refusal> check_connect(const proxy::Endpoint& to, ConnectWay way);
+  /// ... it goes there uncaptured, because it is no business of this network: `reason` is a code. Thread:
+  /// any.
+  void on_uncaptured(const proxy::Endpoint& to, const char* reason) noexcept;
+  /// ... it can't, because it could not be looked at. Thread: any.
+  void on_unreadable(const proxy::Refusal& refusal) noexcept;
 
   proxy::Handling handling(const proxy::Origin& origin) override;
   std::optional<proxy::Refusal> check_origin(const proxy::Origin& origin) override;

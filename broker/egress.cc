@@ -117,6 +117,11 @@ std::optional<Refusal> Egress::check_origin(const proxy::Origin& origin) const {
                 allow_hint(origin.host));
 }
 
+std::optional<Refusal> Egress::check_metadata(const IpAddress& address) {
+  if (reach_of(address) != Reach::never) return std::nullopt;
+  return denied_forever("address " + address.to_string());
+}
+
 std::optional<Refusal> Egress::check_address(const proxy::Origin& origin, const IpAddress& address) const {
   const Reach reach = reach_of(address);
   if (reach == Reach::never) return denied_forever(described(origin, address));

@@ -35,6 +35,8 @@ class Egress {
   [[nodiscard]] std::optional<proxy::Refusal> check_origin(const proxy::Origin& origin) const;
   [[nodiscard]] std::optional<proxy::Refusal> check_address(const proxy::Origin& origin,
                                                             const proxy::IpAddress& address) const;
+  /// The first step alone: for an address that the child connects to before anybody knows by what name.
+  [[nodiscard]] static std::optional<proxy::Refusal> check_metadata(const proxy::IpAddress& address);
 
  private:
   void allow(std::string_view text);

@@ -27,13 +27,14 @@ AuditRecord record_of(const JournalEntry& entry) {
 }  // namespace
 
 std::uint64_t Journal::write(const JournalEntry& entry) {
-  if (owes()) settle();
-  return log_.append(record_of(entry));
+  const std::lock_guard lock(mutex_);
+  return write_now(entry);
 }
 
 bool Journal::write_or_owe(JournalEntry entry) noexcept {
+  const std::lock_guard lock(mutex_);
   try {
-    write(entry);
+    write_now(entry);
     return true;
   } catch (...) {
     owe(std::move(entry));
@@ -42,6 +43,16 @@ bool Journal::write_or_owe(JournalEntry entry) noexcept {
 }
 
 void Journal::settle() {
+  const std::lock_guard lock(mutex_);
+  settle_now();
+}
+
+std::uint64_t Journal::write_now(const JournalEntry& entry) {
+  settle_now();
+  return log_.append(record_of(entry));
+}
+
+void Journal::settle_now() {
   for (; !owed_.empty(); owed_.pop_front()) {
     log_.append(record_of(owed_.front()));
     if (is_refusal(owed_.front())) --owed_refusals_;

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -24,7 +25,8 @@ struct JournalEntry {
 /// order, and written before anything else is, so that nothing new is let through until it stands there.
 ///
 /// Refusals are owed up to a bound, because a child can make as many as it likes while the disk is full;
-/// past it they are counted, and the count is written. Thread: one at a time.
+/// past it they are counted, and the count is written. Thread-safe: what the proxy saw and what kernel
+/// capture saw are one log.
 class Journal {
  public:
   static constexpr std::size_t max_owed_refusals = 1000;
@@ -38,12 +40,14 @@ class Journal {
   bool write_or_owe(JournalEntry entry) noexcept;
   /// Writes what is owed. Throws Error(audit_unavailable).
   void settle();
-  [[nodiscard]] bool owes() const noexcept { return !owed_.empty() || uncounted_refusals_ != 0; }
 
  private:
+  std::uint64_t write_now(const JournalEntry& entry);
+  void settle_now();
   void owe(JournalEntry entry);
 
   AuditLog& log_;
+  std::mutex mutex_;
   std::deque<JournalEntry> owed_;
   std::size_t owed_refusals_ = 0;
   std::uint64_t uncounted_refusals_ = 0;

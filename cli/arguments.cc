@@ -159,13 +159,20 @@ Declaration declare(RunArguments& to, std::vector<std::string>& assignments) {
   d.values("--with", "NAME", "Give it this credential, and only those that are named", to.with);
   d.flag("--all", "Give it all credentials", [&to] { to.all = Everything::yes; });
   d.values("--env", "VAR=NAME", "Set one more variable to this credential's stand-in", assignments);
-  d.value("--capture", "HOW",
-          "auto or env: lead its connections here by proxy variables; kernel is not built yet",
-          [&to](const std::string& how) {
-            if (how != "auto" && how != "env" && how != "kernel")
-              bad_choice("--capture", "auto, env or kernel");
-            to.capture = how;
-          });
+  d.value(
+      "--capture", "HOW",
+      "auto (the default): by the kernel, where it can; kernel: or not at all; env: by proxy variables alone",
+      [&to](const std::string& how) {
+        if (how == "auto") {
+          to.capture = CaptureWish::automatic;
+        } else if (how == "kernel") {
+          to.capture = CaptureWish::kernel;
+        } else if (how == "env") {
+          to.capture = CaptureWish::environment;
+        } else {
+          bad_choice("--capture", "auto, env or kernel");
+        }
+      });
   d.value("--egress", "MODE", "guarded (the default), locked or open: what it may reach",
           [&to](const std::string& mode) {
             if (mode != "guarded" && mode != "locked" && mode != "open")

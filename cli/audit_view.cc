@@ -69,7 +69,7 @@ std::string details(const AuditEntry& entry) {
   if (entry.event != "use_done") add(entry.site);  // its `use` has said it
   if (of_run || entry.event == "change_failed") add(entry.command);
   if (of_run) add("run " + entry.run);
-  if (entry.reason != "capture_environment") add(entry.reason);  // the only way there is
+  if (entry.reason != "capture_kernel") add(entry.reason);  // as it should be
   return text;
 }
 

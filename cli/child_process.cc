@@ -66,11 +66,38 @@ std::vector<char*> strings_of(char*& next, std::uint64_t count) {
   return strings;
 }
 
-[[noreturn]] void become_the_command(int channel, pid_t broker, const Inheritance& start) {
+/// The listener goes as a descriptor in a message, which the filter lets pass (it asks about connect()
+/// alone): it needs neither pidfd_getfd(), which Docker's profile denies, nor a call that nobody answers yet.
+union DescriptorMessage {
+  cmsghdr header;
+  std::array<char, CMSG_SPACE(sizeof(int))> space;
+};
+
+void hand_over(int channel, const InstalledFilter& filter) {
+  int error = filter.error;
+  iovec text{&error, sizeof error};
+  DescriptorMessage control{};
+  msghdr message{};
+  message.msg_iov = &text;
+  message.msg_iovlen = 1;
+  if (filter.listener.is_open()) {
+    message.msg_control = &control;
+    message.msg_controllen = sizeof control;
+    control.header = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
+    const int number = filter.listener.get();
+    std::memcpy(CMSG_DATA(&control.header), &number, sizeof number);
+  }
+  while (::sendmsg(channel, &message, MSG_NOSIGNAL) < 0 && errno == EINTR) {
+  }
+}
+
+[[noreturn]] void become_the_command(int channel, pid_t broker, const Inheritance& start,
+                                     WaitingChild::Filter filter) {
   // SIGKILL, because a child without its broker holds stand-ins that nobody swaps any more, and must not be
   // able to decline. A broker that died before the call is told by the changed parent.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != broker) ::_exit(exit_run_failed);
+  if (filter == WaitingChild::Filter::installed) hand_over(channel, install_connect_filter());
 
   CommandHead head;
   if (!receive_all(channel, &head, sizeof head)) ::_exit(exit_run_failed);
@@ -121,7 +148,8 @@ std::string ExecFailure::hint() const {
   }
 }
 
-WaitingChild WaitingChild::fork(const Inheritance& start, const std::function<void()>& forget) {
+WaitingChild WaitingChild::fork(const Inheritance& start, const std::function<void()>& forget,
+                                Filter filter) {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
     fail("cannot make the child's channel");
@@ -133,9 +161,37 @@ WaitingChild WaitingChild::fork(const Inheritance& start, const std::function<vo
   if (pid == 0) {
     ours.close();
     forget();
-    become_the_command(theirs.get(), broker, start);
+    become_the_command(theirs.get(), broker, start, filter);
   }
   return {pid, std::move(ours)};
+}
+
+InstalledFilter WaitingChild::take_listener() {
+  InstalledFilter filter;
+  iovec text{&filter.error, sizeof filter.error};
+  DescriptorMessage control{};
+  msghdr message{};
+  message.msg_iov = &text;
+  message.msg_iovlen = 1;
+  message.msg_control = &control;
+  message.msg_controllen = sizeof control;
+  ssize_t got = 0;
+  do {
+    got = ::recvmsg(channel_.get(), &message, MSG_CMSG_CLOEXEC | MSG_WAITALL);
+  } while (got < 0 && errno == EINTR);
+  if (got != sizeof filter.error) return {{}, ESRCH};  // a signal ended it
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return filter;
+  int number = -1;
+  std::memcpy(&number, CMSG_DATA(header), sizeof number);
+  filter.listener = vault::Descriptor(number);
+  return filter;
+}
+
+void WaitingChild::give_up() noexcept {
+  channel_.close();
+  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  }
 }
 
 void WaitingChild::exec(std::span<const std::string> command,

@@ -15,6 +15,6 @@ std::vector<Diagnosis> check_trust_roots();
 Diagnosis check_clock(const Places& places);
 /// HTTPS_PROXY and the like: the way upstream. Their passwords are not shown.
 std::vector<Diagnosis> check_upstream_proxies();
-Diagnosis check_kernel();
+std::vector<Diagnosis> check_kernel_capture();
 
 }  // namespace standin::cli

@@ -1,9 +1,7 @@
 #include <arpa/inet.h>
-#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -12,6 +10,7 @@
 #include <fstream>
 #include <system_error>
 
+#include "cli/capture.h"
 #include "cli/doctor_checks.h"
 #include "cli/error.h"
 #include "cli/messages.h"
@@ -135,14 +134,28 @@ std::vector<Diagnosis> check_upstream_proxies() {
   return all;
 }
 
-Diagnosis check_kernel() {
-  const std::uint32_t action = SECCOMP_RET_USER_NOTIF;
-  const bool has_notifications = ::syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
-  return {Level::info,
-          "kernel capture",
-          std::string("not built into this version; this kernel ") + (has_notifications ? "has" : "has not") +
-              " what it takes (seccomp user notification)",
-          {}};
+std::vector<Diagnosis> check_kernel_capture() {
+  const Capture found = probe_capture();
+  if (found.by == Capture::By::environment) {
+    return {{Level::warn, "kernel capture", "none here: " + found.why,
+             "clients that ignore proxy variables get 401: docs/clients.md tells which"}};
+  }
+  std::vector<Diagnosis> all;
+  if (found.access == SocketAccess::replaced) {
+    all.push_back({Level::info, "kernel capture", found.why,
+                   "a client that sets up its socket before it connects may lose that: '--capture env'"});
+  } else {
+    all.push_back({Level::ok,
+                   "kernel capture",
+                   "every client's connections come through a run, whatever it knows of proxies",
+                   {}});
+  }
+  if (filter_takes_privileges()) {
+    all.push_back({Level::info, "setuid programs",
+                   "sudo, su and the like get no other user's rights under a run",
+                   "run standin itself with these rights, or use '--capture env'"});
+  }
+  return all;
 }
 
 }  // namespace standin::cli

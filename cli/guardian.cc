@@ -75,7 +75,8 @@ int run_broker(BrokerMain& broker_main, Launch& launch) {
 
 /// The broker's process, from fork to end. It does not return into the caller's frames: those are the
 /// guardian's.
-[[noreturn]] void be_broker(pid_t guardian, Line line, const Inheritance& start, BrokerMain& broker_main) {
+[[noreturn]] void be_broker(pid_t guardian, Line line, const Inheritance& start, CaptureWish wish,
+                            BrokerMain& broker_main) {
   line.guardian_end.close();
   // For the time before Launch::hold_signals(): nobody would wait for a prompt's answer any more.
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -87,7 +88,7 @@ int run_broker(BrokerMain& broker_main, Launch& launch) {
       broker_main = nullptr;
       open_memory();
     };
-    Launch launch(WaitingChild::fork(start, forget), std::move(line.broker_end), guardian, start);
+    Launch launch(fork_captured(start, forget, wish), std::move(line.broker_end), guardian, start);
     forbid_core();
     ignore_write_signals();
     start.restore_mask();
@@ -148,7 +149,7 @@ int guard(pid_t broker, const vault::Descriptor& line) {
 
 }  // namespace
 
-int supervise(Inheritance start, BrokerMain broker_main) {
+int supervise(Inheritance start, CaptureWish wish, BrokerMain broker_main) {
   close_memory();
   Line line = Line::make();
   // SIGCHLD ignored by the parent would be inherited, and there would be nothing to wait for.
@@ -161,7 +162,7 @@ int supervise(Inheritance start, BrokerMain broker_main) {
     throw Error(Error::Kind::environment, "cannot fork the broker: " + std::generic_category().message(errno),
                 "too many processes; see 'ulimit -u'");
   }
-  if (broker == 0) be_broker(guardian, std::move(line), start, broker_main);
+  if (broker == 0) be_broker(guardian, std::move(line), start, wish, broker_main);
   broker_main = nullptr;
   line.broker_end.close();
   start.give_up_descriptors();

@@ -20,9 +20,11 @@ using BrokerMain = std::move_only_function<int(Launch&)>;
 ///     broker     runs `broker_main` on its main thread, and ends with what that returns
 ///     child      waits in the broker's Launch; has no copy of what `broker_main` captured either
 ///
+/// `wish` says how the child is to be captured; Launch::capture() what came of it.
+///
 /// To be called while there is one thread, before OpenSSL, the vault or a file is touched. Neither guardian
 /// nor broker dumps core or lets /proc/PID/{mem,environ} be read. An exception out of `broker_main` is
 /// printed; the status is then 125. Throws Error(environment) where the processes can't be made.
-int supervise(Inheritance start, BrokerMain broker_main);
+int supervise(Inheritance start, CaptureWish wish, BrokerMain broker_main);
 
 }  // namespace standin::cli

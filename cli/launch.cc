@@ -30,8 +30,10 @@ const sigset_t& child_signal() {
 
 }  // namespace
 
-Launch::Launch(WaitingChild child, vault::Descriptor from_guardian, pid_t guardian, const Inheritance& start)
-    : child_(std::move(child)),
+Launch::Launch(std::pair<WaitingChild, Capture> child, vault::Descriptor from_guardian, pid_t guardian,
+               const Inheritance& start)
+    : child_(std::move(child.first)),
+      capture_(std::move(child.second)),
       from_guardian_(std::move(from_guardian)),
       child_changes_(::signalfd(-1, &child_signal(), SFD_CLOEXEC | SFD_NONBLOCK)),
       guardian_(guardian),

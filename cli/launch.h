@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "cli/capture.h"
 #include "cli/child_process.h"
 #include "cli/inheritance.h"
 #include "cli/process_handle.h"
@@ -43,7 +44,11 @@ struct RunEnd {
 class Launch {
  public:
   /// `from_guardian` is the reading end of a pipe of siginfo_t, which ends with the guardian.
-  Launch(WaitingChild child, vault::Descriptor from_guardian, pid_t guardian, const Inheritance& start);
+  Launch(std::pair<WaitingChild, Capture> child, vault::Descriptor from_guardian, pid_t guardian,
+         const Inheritance& start);
+
+  /// How the child's connections are captured. Its listener is the caller's to take.
+  [[nodiscard]] Capture& capture() noexcept { return capture_; }
 
   /// From here on signals are kept: those sent to the run reach the command as soon as it runs.
   void hold_signals() noexcept;
@@ -77,6 +82,7 @@ class Launch {
   enum class Continued : std::uint8_t { nothing_pending, by_us, by_others };
 
   WaitingChild child_;
+  Capture capture_;
   vault::Descriptor from_guardian_;
   vault::Descriptor child_changes_;  // signalfd
   ProcessHandle guardian_;

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "cli/capture.h"
+
 namespace standin::cli {
 
 enum class Everything : std::uint8_t { no, yes };
@@ -14,7 +16,7 @@ struct RunArguments {
   std::vector<std::string> with;                               // --with NAME
   Everything all = Everything::no;                             // --all
   std::vector<std::pair<std::string, std::string>> variables;  // --env VAR=NAME
-  std::string capture = "auto";        // auto, env; kernel is refused until it is built
+  CaptureWish capture = CaptureWish::automatic;
   std::string egress = "guarded";      // guarded, locked, open
   std::vector<std::string> allow_net;  // --allow-net CIDR|HOST
   std::vector<std::string> command;    // exactly as given; never empty

@@ -97,7 +97,7 @@ int run(const Words& words) try {
   const Words options(words.begin(), dashes);
   const Words command(dashes + 1, words.end());
   auto key = take_secret_variable("STANDIN_KEY");
-  return supervise(std::move(start), [&, key = std::move(key)](Launch& launch) {
+  return supervise(std::move(start), CaptureWish::environment, [&, key = std::move(key)](Launch& launch) {
     if (key) say("key of " + std::to_string(key->size()) + " bytes\n");
     return broker_main(launch, options, command);
   });

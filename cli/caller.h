@@ -1,0 +1,48 @@
+#pragma once
+
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "cli/trapped_connect.h"
+#include "vault/descriptor.h"
+
+namespace standin::cli {
+
+/// A socket address as a call gave it: copied once, so that no thread of the caller can change it afterwards.
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t length = 0;
+
+  [[nodiscard]] const sockaddr* get() const noexcept { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+
+/// The thread that made a call, looked at from outside. What is read is of that thread only if the call still
+/// waits afterwards. Errors are errno; EPERM and EACCES mean that the process is closed to us: it made itself
+/// non-dumpable, or is another user's.
+class Caller {
+ public:
+  explicit Caller(const TrappedConnect& call) : call_(call) {}
+
+  /// connect()'s second argument. EFAULT and EINVAL as connect() has them.
+  [[nodiscard]] int read_address(SocketAddress& into) const noexcept;
+
+  /// A duplicate of connect()'s socket: the same open file description, non-blocking flag, options and all.
+  [[nodiscard]] int take_socket(vault::Descriptor& into) const noexcept;
+
+  /// The socket as /proc tells of it, where duplicates can't be had.
+  struct SocketFacts {
+    std::string protocol;     // "TCP", "TCPv6", "UNIX-STREAM", …; empty: not a socket
+    std::uint64_t inode = 0;  // tells one socket from another
+    int flags = 0;            // open(2)'s: O_NONBLOCK, O_CLOEXEC
+  };
+  [[nodiscard]] int look_at_socket(SocketFacts& into) const;
+
+ private:
+  const TrappedConnect& call_;
+};
+
+}  // namespace standin::cli

@@ -1,0 +1,137 @@
+#include "cli/child_socket.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+
+namespace standin::cli {
+namespace {
+
+template <class T>
+bool option_of(int socket, int level, int name, T& value) noexcept {
+  socklen_t length = sizeof value;
+  return ::getsockopt(socket, level, name, &value, &length) == 0;
+}
+
+std::uint64_t network_of(int socket) noexcept {
+  std::uint64_t cookie = 0;  // stays 0 before Linux 5.14, for us and for the child
+  option_of(socket, SOL_SOCKET, SO_NETNS_COOKIE, cookie);
+  return cookie;
+}
+
+std::uint64_t own_network() noexcept {
+  static const std::uint64_t cookie = [] {
+    const vault::Descriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    return network_of(socket.get());
+  }();
+  return cookie;
+}
+
+/// The oldest form of sockaddr_in6 ends before the scope (RFC 2133), and is taken still.
+constexpr socklen_t shortest_in6 = offsetof(sockaddr_in6, sin6_scope_id);
+
+proxy::Endpoint endpoint_of(const in6_addr& address, in_port_t port) noexcept {
+  proxy::Endpoint endpoint;
+  std::memcpy(endpoint.address.bytes.data(), &address, sizeof address);
+  endpoint.port = ntohs(port);
+  return endpoint;
+}
+
+}  // namespace
+
+std::optional<SocketKind> SocketKind::of(int socket) noexcept {
+  SocketKind kind;
+  if (!option_of(socket, SOL_SOCKET, SO_DOMAIN, kind.domain) ||
+      !option_of(socket, SOL_SOCKET, SO_TYPE, kind.type) ||
+      !option_of(socket, SOL_SOCKET, SO_PROTOCOL, kind.protocol))
+    return std::nullopt;
+  return kind;
+}
+
+bool SocketKind::is_internet() const noexcept { return domain == AF_INET || domain == AF_INET6; }
+bool SocketKind::is_tcp() const noexcept { return type == SOCK_STREAM && protocol == IPPROTO_TCP; }
+bool SocketKind::is_datagram() const noexcept { return type == SOCK_DGRAM; }
+
+std::optional<proxy::Endpoint> destination_of(const SocketAddress& address) noexcept {
+  if (address.length < sizeof(sa_family_t)) return std::nullopt;
+  if (address.storage.ss_family == AF_INET && address.length >= sizeof(sockaddr_in)) {
+    sockaddr_in v4{};
+    std::memcpy(&v4, &address.storage, sizeof v4);
+    const auto host = ntohl(v4.sin_addr.s_addr);
+    return proxy::Endpoint{proxy::IpAddress::v4(host == INADDR_ANY ? INADDR_LOOPBACK : host),
+                           ntohs(v4.sin_port)};
+  }
+  if (address.storage.ss_family == AF_INET6 && address.length >= shortest_in6) {
+    sockaddr_in6 v6{};
+    std::memcpy(&v6, &address.storage, std::min<std::size_t>(sizeof v6, address.length));
+    auto endpoint = endpoint_of(v6.sin6_addr, v6.sin6_port);
+    if (IN6_IS_ADDR_UNSPECIFIED(&v6.sin6_addr)) return endpoint_of(in6addr_loopback, v6.sin6_port);
+    if (endpoint.address == proxy::IpAddress::v4(INADDR_ANY))
+      endpoint.address = proxy::IpAddress::v4(INADDR_LOOPBACK);
+    return endpoint;
+  }
+  return std::nullopt;
+}
+
+bool is_fresh(int tcp_socket) noexcept {
+  tcp_info info{};
+  return !option_of(tcp_socket, IPPROTO_TCP, TCP_INFO, info) || info.tcpi_state == TCP_CLOSE;
+}
+
+std::uint64_t cookie_of(int socket) noexcept {
+  std::uint64_t cookie = 0;
+  option_of(socket, SOL_SOCKET, SO_COOKIE, cookie);
+  return cookie;
+}
+
+std::uint64_t inode_of(int socket) noexcept {
+  struct stat status {};
+  return ::fstat(socket, &status) == 0 ? status.st_ino : 0;
+}
+
+const char* tie_elsewhere(int socket) noexcept {
+  if (network_of(socket) != own_network()) return "other_network";
+  int interface = 0;
+  if (option_of(socket, SOL_SOCKET, SO_BINDTOIFINDEX, interface) && interface != 0) return "bound_to_device";
+  return nullptr;
+}
+
+bool is_blocking(int socket) noexcept { return (::fcntl(socket, F_GETFL) & O_NONBLOCK) == 0; }
+
+std::int64_t patience_of(int socket) noexcept {
+  timeval limit{};
+  option_of(socket, SOL_SOCKET, SO_SNDTIMEO, limit);
+  return std::int64_t{limit.tv_sec} * 1'000'000 + limit.tv_usec;
+}
+
+int connect_without_waiting(int socket, const std::function<int()>& connect) noexcept {
+  if (!is_blocking(socket)) return connect();
+  timeval own{};
+  option_of(socket, SOL_SOCKET, SO_SNDTIMEO, own);
+  constexpr timeval at_once{0, 1};
+  ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &at_once, sizeof at_once);
+  const int error = connect();
+  ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &own, sizeof own);
+  return error;
+}
+
+int route_to(const proxy::Endpoint& endpoint) noexcept {
+  const vault::Descriptor probe(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!probe.is_open()) return errno == EAFNOSUPPORT ? ENETUNREACH : 0;
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_port = htons(endpoint.port);
+  std::memcpy(&address.sin6_addr, endpoint.address.bytes.data(), sizeof address.sin6_addr);
+  return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0 : errno;
+}
+
+}  // namespace standin::cli
