@@ -135,6 +135,7 @@ class RawPeer {
   ~RawPeer() { ::close(listener_); }
   RawPeer(const RawPeer&) = delete;
   RawPeer& operator=(const RawPeer&) = delete;
+  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
   [[nodiscard]] std::string authority() const { return "localhost:" + std::to_string(port_); }
   [[nodiscard]] std::unique_ptr<standin::test::Stream> accept() const {
     return std::make_unique<standin::test::Stream>(::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC));
