@@ -237,9 +237,11 @@ proxy::Verdict Broker::on_request(const proxy::Origin& origin, proxy::RequestHea
   return state_->judge(origin, head);
 }
 
-std::optional<proxy::Refusal> Broker::on_tunnel(const proxy::Origin& origin) {
+std::optional<proxy::Refusal> Broker::on_tunnel(const proxy::Origin& origin,
+                                                const proxy::IpAddress* address) {
   JournalEntry entry("tunnel");
   entry.origin = origin.to_string();
+  if (address != nullptr) entry.reason = "address " + address->to_string();
   try {
     state_->journal.write(entry);
     return std::nullopt;

@@ -73,7 +73,8 @@ class Broker final : public proxy::Interceptor {
   std::optional<proxy::Refusal> check_address(const proxy::Origin& origin,
                                               const proxy::IpAddress& address) override;
   proxy::Verdict on_request(const proxy::Origin& origin, proxy::RequestHead& head) override;
-  std::optional<proxy::Refusal> on_tunnel(const proxy::Origin& origin) override;
+  std::optional<proxy::Refusal> on_tunnel(const proxy::Origin& origin,
+                                          const proxy::IpAddress* address) override;
   void on_refused(const proxy::Origin* origin, std::string_view method, std::string_view target,
                   const proxy::Refusal& refusal) noexcept override;
 

@@ -66,8 +66,10 @@ class Interceptor {
   /// What it lets through is on record when it returns.
   virtual Verdict on_request(const Origin& origin, RequestHead& head) = 0;
 
-  /// An opaque tunnel, or a plain request to an origin not bound, is about to be opened.
-  virtual std::optional<Refusal> on_tunnel(const Origin& origin) = 0;
+  /// An opaque tunnel, or a plain request to an origin not bound, is about to be opened. `address` is given
+  /// where the child named the address itself, and that is connected to: the origin's name is then only what
+  /// the child claims in its first bytes.
+  virtual std::optional<Refusal> on_tunnel(const Origin& origin, const IpAddress* address) = 0;
 
   /// The proxy itself could not or would not do it (upstream_tls, bad_request, ...), or passed on a refusal
   /// of check_origin, check_address or on_tunnel. `origin` is null where none is known yet. Refusals of

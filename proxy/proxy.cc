@@ -1,14 +1,13 @@
 #include "proxy/proxy.h"
 
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <cstring>
+#include <list>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <unordered_set>
 
@@ -18,7 +17,10 @@
 #include <boost/asio/post.hpp>
 #include <openssl/rand.h>
 
+#include "proxy/captured.h"
+#include "proxy/client_hello.h"
 #include "proxy/connection.h"
+#include "proxy/listener.h"
 
 namespace standin::proxy {
 
@@ -59,29 +61,39 @@ struct Proxy::Impl {
         authority(options.bound),
         server_tls(authority),
         upstream(io.get_executor(), options, interceptor),
-        boundary{interceptor, upstream, server_tls, options.limits, basic("standin:" + password)},
-        listener(io.get_executor()),
+        boundary{interceptor,    upstream,      server_tls,
+                 options.limits, options.bound, basic("standin:" + password)},
         look_timer(io.get_executor()) {
-    listen();
+    port = listen("127.0.0.1", Door::own);
+    if (options.captured == CapturedDoor::open) open_captured_door();
   }
 
-  void listen();
-  Task<void> accept_connections();
-  int welcome(int fd) noexcept;
-  Task<void> serve(Socket socket);
+  /// What a listener's connections are: those of clients that know the proxy, or redirected ones.
+  enum class Door : std::uint8_t { own, captured };
+  struct Listening {
+    Listener listener;
+    Door door;
+  };
+
+  std::uint16_t listen(const char* address, Door door);
+  void open_captured_door();
+  Task<void> accept_connections(Listening& at);
+  int welcome(Listener::Accepted accepted, Door door) noexcept;
+  Task<void> serve(Socket socket, std::optional<Endpoint> wanted);
   Task<void> look_after();
 
   ProxyOptions options;
   Interceptor& interceptor;
   const std::string password = random_password();
   std::unordered_set<Client*> clients;  // before io: frames that are destroyed with it take themselves out
+  std::optional<ClientHelloContext> client_hello;
+  std::optional<Redirection> redirection;
   asio::io_context io{1};
   CertificateAuthority authority;
   ServerTls server_tls;
   Upstream upstream;
   Boundary boundary;
-  // A stream descriptor rather than an acceptor: accept4() sets CLOEXEC in one step, Asio's accept does not.
-  Socket listener;
+  std::list<Listening> listening;
   std::uint16_t port = 0;
   Timer look_timer;
   bool looking = false;
@@ -89,35 +101,29 @@ struct Proxy::Impl {
   std::thread thread;
 };
 
-void Proxy::Impl::listen() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  if (fd < 0 || ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
-      ::listen(fd, 4096) != 0 || ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) {
-    const std::string reason = std::strerror(errno);
-    if (fd >= 0) ::close(fd);
-    throw Error(Error::Kind::listen, "cannot listen on 127.0.0.1: " + reason,
-                "is the loopback interface up?");
-  }
-  port = ntohs(address.sin_port);
-  listener.assign(asio::ip::tcp::v4(), fd);
+std::uint16_t Proxy::Impl::listen(const char* address, Door door) {
+  auto listener = Listener::open(io.get_executor(), *IpAddress::parse(address));
+  if (!listener) return 0;
+  return listening.emplace_back(std::move(*listener), door).listener.port();
 }
 
-Task<void> Proxy::Impl::accept_connections() {
+void Proxy::Impl::open_captured_door() {
+  boundary.client_hello = &client_hello.emplace();
+  const std::uint16_t port_v4 = listen("127.0.0.1", Door::captured);
+  redirection.emplace(port_v4, listen("::1", Door::captured));
+}
+
+Task<void> Proxy::Impl::accept_connections(Listening& at) {
   Timer pause(io.get_executor());
   while (!stopping) {
     int error = EMFILE;  // as if: no place is free
     if (clients.size() < options.limits.max_connections) {
-      const int fd = ::accept4(listener.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-      error = fd < 0 ? errno : welcome(fd);
+      const Listener::Accepted accepted = at.listener.accept();
+      error = accepted.descriptor < 0 ? accepted.error : welcome(accepted, at.door);
     }
     if (error == 0 || error == EINTR || error == ECONNABORTED) continue;
     if (error == EAGAIN || error == EWOULDBLOCK) {
-      auto [wait_error] = co_await listener.async_wait(Socket::wait_read, as_value);
-      if (wait_error) co_return;
+      if (!co_await at.listener.wait()) co_return;
     } else {
       // Full, or out of descriptors: the backlog keeps them until others have ended.
       pause.expires_after(pause_when_full);
@@ -126,23 +132,31 @@ Task<void> Proxy::Impl::accept_connections() {
   }
 }
 
-int Proxy::Impl::welcome(int fd) noexcept {
+int Proxy::Impl::welcome(Listener::Accepted accepted, Door door) noexcept {
+  std::optional<Endpoint> wanted;
+  if (door == Door::captured) {
+    wanted = accepted.peer ? redirection->take(*accepted.peer) : std::nullopt;
+    if (!wanted) {
+      close_with_reset(accepted.descriptor);  // whoever else is on this machine
+      return 0;
+    }
+  }
   try {
     Socket socket(io.get_executor());
     boost::system::error_code error;
-    socket.assign(asio::ip::tcp::v4(), fd, error);
+    socket.assign(asio::ip::tcp::v4(), accepted.descriptor, error);
     if (error) {
-      ::close(fd);
+      ::close(accepted.descriptor);
       return error.value();
     }
-    asio::co_spawn(io.get_executor(), serve(std::move(socket)), asio::detached);
+    asio::co_spawn(io.get_executor(), serve(std::move(socket), wanted), asio::detached);
     return 0;
   } catch (const std::exception&) {
     return ENOMEM;
   }
 }
 
-Task<void> Proxy::Impl::serve(Socket socket) {
+Task<void> Proxy::Impl::serve(Socket socket, std::optional<Endpoint> wanted) {
   struct Registered {
     std::unordered_set<Client*>& all;
     Client* client;
@@ -157,7 +171,10 @@ Task<void> Proxy::Impl::serve(Socket socket) {
       looking = true;
       asio::co_spawn(io.get_executor(), look_after(), asio::detached);
     }
-    co_await serve_connection(client, boundary);
+    if (wanted)
+      co_await serve_captured(client, *wanted, boundary);
+    else
+      co_await serve_connection(client, boundary);
   } catch (const std::exception&) {
     // Out of memory, in the middle of one conversation: that one ends, the others go on.
   }
@@ -189,8 +206,11 @@ std::string Proxy::url() const {
 
 const std::string& Proxy::authority_pem() const noexcept { return impl_->authority.pem(); }
 
+Redirection* Proxy::redirection() noexcept { return impl_->redirection ? &*impl_->redirection : nullptr; }
+
 void Proxy::start() {
-  asio::co_spawn(impl_->io.get_executor(), impl_->accept_connections(), asio::detached);
+  for (Impl::Listening& at : impl_->listening)
+    asio::co_spawn(impl_->io.get_executor(), impl_->accept_connections(at), asio::detached);
   // Signals are the main thread's; and OpenSSL writes without MSG_NOSIGNAL, so that a client which hangs up
   // would otherwise end the process with SIGPIPE.
   sigset_t all;
@@ -205,8 +225,7 @@ void Proxy::stop() noexcept {
   if (!impl_->thread.joinable()) return;
   asio::post(impl_->io, [impl = impl_.get()] {
     impl->stopping = true;
-    boost::system::error_code ignored;
-    impl->listener.close(ignored);
+    for (Impl::Listening& at : impl->listening) at.listener.close();
     impl->look_timer.cancel();
     impl->upstream.stop();
     for (Client* client : impl->clients) {

@@ -47,4 +47,10 @@ Task<Relayed> relay(Stream& client, Inbox& client_early, Stream& origin, Inbox& 
   co_return relayed;
 }
 
+Task<void> serve_tunnel(Stream& client, Inbox& client_early, Socket origin) {
+  Stream stream(std::move(origin));
+  Inbox nothing;
+  co_await relay(client, client_early, stream, nothing);
+}
+
 }  // namespace standin::proxy

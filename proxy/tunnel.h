@@ -15,4 +15,7 @@ struct Relayed {
 /// `origin_early` were read before the relaying began, and go first.
 Task<Relayed> relay(Stream& client, Inbox& client_early, Stream& origin, Inbox& origin_early);
 
+/// The same to an origin that was just connected to.
+Task<void> serve_tunnel(Stream& client, Inbox& client_early, Socket origin);
+
 }  // namespace standin::proxy

@@ -205,6 +205,13 @@ Task<Reached> Upstream::connect(const Origin& origin) {
   co_return std::move(*connected);
 }
 
+Task<Reached> Upstream::connect_to_address(const Origin& origin, const IpAddress& address) {
+  std::vector<IpAddress> addresses{address};
+  auto connected = co_await within_limit<Reached>(connect_to_judged(origin, std::move(addresses)));
+  if (!connected) co_return refusal_without_answer(origin);
+  co_return std::move(*connected);
+}
+
 Task<Reached> Upstream::connect_within_limit(const Origin& origin) {
   const UpstreamProxy* proxy = way_out(origin);
   if (!proxy) co_return co_await connect_directly(origin, false);
@@ -230,6 +237,10 @@ Task<Reached> Upstream::connect_directly(const Origin& origin, bool is_company_p
     // One forbidden address among good ones is how a rebinding name looks: all of it is refused.
     if (refused) co_return std::move(*refused);
   }
+  co_return co_await connect_to_judged(origin, std::move(addresses));
+}
+
+Task<Reached> Upstream::connect_to_judged(const Origin& origin, std::vector<IpAddress> addresses) {
   auto connected = co_await connect_to_any(std::move(addresses), origin.port);
   if (!connected.socket) co_return unreachable(origin, connected.reason);
   co_return std::move(*connected.socket);

@@ -81,10 +81,16 @@ class Upstream {
   /// Bytes to `origin`, through the company's proxy where there is one, after the egress check of each
   /// address: for tunnels.
   Task<Reached> connect(const Origin& origin);
+  /// Bytes to `address`, which the caller has had judged, at the origin's port: nothing is asked of DNS. Only
+  /// for an origin that is reached directly.
+  Task<Reached> connect_to_address(const Origin& origin, const IpAddress& address);
+  /// Not by way of the company's proxy, which resolves names itself.
+  [[nodiscard]] bool is_direct(const Origin& origin) const noexcept { return way_out(origin) == nullptr; }
 
  private:
   const UpstreamProxy* way_out(const Origin& origin) const noexcept;
   Task<Reached> connect_within_limit(const Origin& origin);
+  static Task<Reached> connect_to_judged(const Origin& origin, std::vector<IpAddress> addresses);
   Task<Reached> connect_directly(const Origin& origin, bool is_company_proxy);
   Task<Reached> connect_by_proxy(const Origin& origin, const UpstreamProxy& proxy);
   Task<Dialed> dial_without_limit(OriginPool& pool);

@@ -30,6 +30,7 @@ int keep_session(SSL* ssl, SSL_SESSION* session) {
 }  // namespace
 
 TestClient::TestClient(std::uint16_t port) : stream_(Stream::connect_loopback(port)) {}
+TestClient::TestClient(Adopted connected) : stream_(connected.socket) {}
 TestClient::~TestClient() = default;
 
 Response TestClient::connect(std::string_view authority, std::string_view userinfo) {

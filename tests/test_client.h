@@ -22,10 +22,16 @@ struct Response {
   }
 };
 
+/// A connected socket that is handed over.
+struct Adopted {
+  int socket;
+};
+
 /// A blocking HTTP/1.1 client that says exactly the bytes it is told to. Throws StreamError.
 class TestClient {
  public:
   explicit TestClient(std::uint16_t port);  // to 127.0.0.1
+  explicit TestClient(Adopted connected);
   ~TestClient();
   TestClient(const TestClient&) = delete;
   TestClient& operator=(const TestClient&) = delete;

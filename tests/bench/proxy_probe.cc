@@ -37,7 +37,7 @@ class Swap final : public Interceptor {
     }
     return Pass{};
   }
-  std::optional<Refusal> on_tunnel(const Origin&) override { return std::nullopt; }
+  std::optional<Refusal> on_tunnel(const Origin&, const IpAddress*) override { return std::nullopt; }
   void on_refused(const Origin*, std::string_view, std::string_view,
                   const Refusal& refusal) noexcept override {
     std::fprintf(stderr, "%u %s: %s\n", refusal.status, refusal.code.c_str(), refusal.message.c_str());

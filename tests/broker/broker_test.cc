@@ -122,8 +122,15 @@ TEST_F(BrokerTest, RecordsWhatTheProxyRefuses) {
 
 TEST_F(BrokerTest, RecordsTunnels) {
   start();
-  EXPECT_FALSE(broker_->on_tunnel(origin("example.org:8443")));
+  EXPECT_FALSE(broker_->on_tunnel(origin("example.org:8443"), nullptr));
   EXPECT_THAT(log(), ElementsAre("tunnel https://example.org:8443"));
+}
+
+TEST_F(BrokerTest, RecordsTheAddressOfATunnelWhoseNameIsOnlyAClaim) {
+  start();
+  const auto address = proxy::IpAddress::parse("203.0.113.7");
+  EXPECT_FALSE(broker_->on_tunnel(origin("bank.example"), &*address));
+  EXPECT_THAT(log(), ElementsAre("tunnel https://bank.example address 203.0.113.7"));
 }
 
 TEST_F(BrokerTest, InterceptsBoundOriginsOnly) {
@@ -244,12 +251,12 @@ TEST_F(BrokerTest, SwapsNothingThatItCannotRecord) {
   EXPECT_EQ(code(), "audit_unavailable");
   EXPECT_EQ(refusal_->status, 503U);
   EXPECT_EQ(authorization(), "Bearer " + stand_in());
-  EXPECT_EQ(broker_->on_tunnel(origin("example.org")).value().code, "audit_unavailable");
+  EXPECT_EQ(broker_->on_tunnel(origin("example.org"), nullptr).value().code, "audit_unavailable");
   EXPECT_THAT(reported_, ElementsAre("audit_unavailable"));
   mend_log();
   bearer();
   EXPECT_EQ(authorization(), "Bearer real-token");
-  EXPECT_FALSE(broker_->on_tunnel(origin("example.org")));
+  EXPECT_FALSE(broker_->on_tunnel(origin("example.org"), nullptr));
 }
 
 TEST_F(BrokerTest, WritesTheEndItOwesBeforeTheNextUse) {

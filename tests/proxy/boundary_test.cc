@@ -47,12 +47,12 @@ Verdict ScriptedInterceptor::on_request(const Origin& origin, RequestHead& head)
   return Pass{std::make_unique<Recorded>(*this)};
 }
 
-std::optional<Refusal> ScriptedInterceptor::on_tunnel(const Origin& origin) {
+std::optional<Refusal> ScriptedInterceptor::on_tunnel(const Origin& origin, const IpAddress* address) {
   if (refuse_tunnel) {
     if (auto refusal = refuse_tunnel(origin)) return refusal;
   }
   const std::lock_guard lock(mutex_);
-  passed_.push_back("tunnel " + origin.to_string());
+  passed_.push_back("tunnel " + origin.to_string() + (address ? " at " + address->to_string() : ""));
   return std::nullopt;
 }
 

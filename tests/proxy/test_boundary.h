@@ -59,11 +59,12 @@ class ScriptedInterceptor final : public Interceptor {
     return refuse_address ? refuse_address(a) : std::nullopt;
   }
   Verdict on_request(const Origin& origin, RequestHead& head) override;
-  std::optional<Refusal> on_tunnel(const Origin& origin) override;
+  std::optional<Refusal> on_tunnel(const Origin& origin, const IpAddress* address) override;
   void on_refused(const Origin*, std::string_view method, std::string_view target,
                   const Refusal& refusal) noexcept override;
 
-  /// "GET https://localhost:1234 /path" of each request that passed, "CONNECT https://…" of each tunnel.
+  /// "GET https://localhost:1234 /path" of each request that passed, "tunnel https://…" of each tunnel,
+  /// "… at 203.0.113.9" where the name is only a claim.
   [[nodiscard]] std::vector<std::string> passed() const;
   /// "502 upstream_tls message" of each.
   [[nodiscard]] std::vector<std::string> refused() const;
@@ -134,6 +135,7 @@ class RawPeer {
   ~RawPeer() { ::close(listener_); }
   RawPeer(const RawPeer&) = delete;
   RawPeer& operator=(const RawPeer&) = delete;
+  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
   [[nodiscard]] std::string authority() const { return "localhost:" + std::to_string(port_); }
   [[nodiscard]] std::unique_ptr<standin::test::Stream> accept() const {
     return std::make_unique<standin::test::Stream>(::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC));
