@@ -1,6 +1,7 @@
 #include "cli/capture.h"
 
 #include <linux/capability.h>
+#include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -112,7 +113,12 @@ std::string Capture::reason() const {
 std::pair<WaitingChild, Capture> fork_captured(const Inheritance& start, const std::function<void()>& forget,
                                                CaptureWish wish) {
   using Filter = WaitingChild::Filter;
-  if (wish == CaptureWish::environment) return {WaitingChild::fork(start, forget), Capture{}};
+  if (wish == CaptureWish::environment) {
+    Capture capture;
+    // Whose filter is around us isn't known without asking for one of our own: it may be another run's.
+    capture.is_nested = ::prctl(PR_GET_SECCOMP) == SECCOMP_MODE_FILTER;
+    return {WaitingChild::fork(start, forget), std::move(capture)};
+  }
   WaitingChild child = WaitingChild::fork(start, forget, Filter::installed);
   InstalledFilter filter = child.take_listener();
   const bool is_under_filter = filter.listener.is_open();

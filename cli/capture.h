@@ -27,7 +27,7 @@ struct Capture {
   SocketAccess access = SocketAccess::duplicated;
   vault::Descriptor listener;  // of the filter that the child is under; open with By::kernel
   std::string why;             // one line, lower case: why it is the environment, or why sockets are replaced
-  /// Another supervisor's filter is around us: our own connects are answered by somebody who may not be
+  /// Another supervisor's filter may be around us: our own connects are answered by somebody who may not be
   /// allowed to look at us.
   bool is_nested = false;
 

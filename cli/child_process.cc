@@ -17,6 +17,7 @@
 #include "cli/error.h"
 #include "cli/exit_status.h"
 #include "cli/messages.h"
+#include "cli/passed_descriptor.h"
 
 namespace standin::cli {
 namespace {
@@ -68,27 +69,8 @@ std::vector<char*> strings_of(char*& next, std::uint64_t count) {
 
 /// The listener goes as a descriptor in a message, which the filter lets pass (it asks about connect()
 /// alone): it needs neither pidfd_getfd(), which Docker's profile denies, nor a call that nobody answers yet.
-union DescriptorMessage {
-  cmsghdr header;
-  std::array<char, CMSG_SPACE(sizeof(int))> space;
-};
-
 void hand_over(int channel, const InstalledFilter& filter) {
-  int error = filter.error;
-  iovec text{&error, sizeof error};
-  DescriptorMessage control{};
-  msghdr message{};
-  message.msg_iov = &text;
-  message.msg_iovlen = 1;
-  if (filter.listener.is_open()) {
-    message.msg_control = &control;
-    message.msg_controllen = sizeof control;
-    control.header = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
-    const int number = filter.listener.get();
-    std::memcpy(CMSG_DATA(&control.header), &number, sizeof number);
-  }
-  while (::sendmsg(channel, &message, MSG_NOSIGNAL) < 0 && errno == EINTR) {
-  }
+  send_with_descriptor(channel, std::as_bytes(std::span(&filter.error, 1)), filter.listener.get());
 }
 
 [[noreturn]] void become_the_command(int channel, pid_t broker, const Inheritance& start,
@@ -168,23 +150,9 @@ WaitingChild WaitingChild::fork(const Inheritance& start, const std::function<vo
 
 InstalledFilter WaitingChild::take_listener() {
   InstalledFilter filter;
-  iovec text{&filter.error, sizeof filter.error};
-  DescriptorMessage control{};
-  msghdr message{};
-  message.msg_iov = &text;
-  message.msg_iovlen = 1;
-  message.msg_control = &control;
-  message.msg_controllen = sizeof control;
-  ssize_t got = 0;
-  do {
-    got = ::recvmsg(channel_.get(), &message, MSG_CMSG_CLOEXEC | MSG_WAITALL);
-  } while (got < 0 && errno == EINTR);
-  if (got != sizeof filter.error) return {{}, ESRCH};  // a signal ended it
-  const cmsghdr* header = CMSG_FIRSTHDR(&message);
-  if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return filter;
-  int number = -1;
-  std::memcpy(&number, CMSG_DATA(header), sizeof number);
-  filter.listener = vault::Descriptor(number);
+  const auto text = std::as_writable_bytes(std::span(&filter.error, 1));
+  if (!receive_with_descriptor(channel_.get(), text, filter.listener))
+    return {{}, ESRCH};  // a signal ended it
   return filter;
 }
 

@@ -88,7 +88,9 @@ int run_broker(BrokerMain& broker_main, Launch& launch) {
       broker_main = nullptr;
       open_memory();
     };
-    Launch launch(fork_captured(start, forget, wish), std::move(line.broker_end), guardian, start);
+    auto child = fork_captured(start, forget, wish);
+    Dialler dialler = child.second.is_nested ? Dialler::fork(forget) : Dialler();
+    Launch launch(std::move(child), std::move(dialler), std::move(line.broker_end), guardian, start);
     forbid_core();
     ignore_write_signals();
     start.restore_mask();

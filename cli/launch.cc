@@ -30,10 +30,11 @@ const sigset_t& child_signal() {
 
 }  // namespace
 
-Launch::Launch(std::pair<WaitingChild, Capture> child, vault::Descriptor from_guardian, pid_t guardian,
-               const Inheritance& start)
+Launch::Launch(std::pair<WaitingChild, Capture> child, Dialler dialler, vault::Descriptor from_guardian,
+               pid_t guardian, const Inheritance& start)
     : child_(std::move(child.first)),
       capture_(std::move(child.second)),
+      dialler_(std::move(dialler)),
       from_guardian_(std::move(from_guardian)),
       child_changes_(::signalfd(-1, &child_signal(), SFD_CLOEXEC | SFD_NONBLOCK)),
       guardian_(guardian),
@@ -77,6 +78,7 @@ RunEnd Launch::wait() {
   while (!end_ && look_after_run(-1)) {
   }
   const bool lost = !end_;
+  dialler_.give_up();  // it is no process of the command's
   const EndedTree tree = end_descendants([this](const siginfo_t& end) { note_end(end); });
   // No end: it could not be ended (setuid, or stuck in the kernel).
   if (!end_) end_ = RunEnd{.exit_status = exit_run_failed};

@@ -12,6 +12,7 @@
 
 #include "cli/capture.h"
 #include "cli/child_process.h"
+#include "cli/dialler.h"
 #include "cli/inheritance.h"
 #include "cli/process_handle.h"
 #include "vault/descriptor.h"
@@ -44,11 +45,13 @@ struct RunEnd {
 class Launch {
  public:
   /// `from_guardian` is the reading end of a pipe of siginfo_t, which ends with the guardian.
-  Launch(std::pair<WaitingChild, Capture> child, vault::Descriptor from_guardian, pid_t guardian,
-         const Inheritance& start);
+  Launch(std::pair<WaitingChild, Capture> child, Dialler dialler, vault::Descriptor from_guardian,
+         pid_t guardian, const Inheritance& start);
 
   /// How the child's connections are captured. Its listener is the caller's to take.
   [[nodiscard]] Capture& capture() noexcept { return capture_; }
+  /// There only inside of another run. Ended by wait(), when nothing of the command is left to connect for.
+  [[nodiscard]] const Dialler& dialler() const noexcept { return dialler_; }
 
   /// From here on signals are kept: those sent to the run reach the command as soon as it runs.
   void hold_signals() noexcept;
@@ -83,6 +86,7 @@ class Launch {
 
   WaitingChild child_;
   Capture capture_;
+  Dialler dialler_;
   vault::Descriptor from_guardian_;
   vault::Descriptor child_changes_;  // signalfd
   ProcessHandle guardian_;
