@@ -44,10 +44,11 @@ Task<Reached> connect_tunnel(const Destination& to, const Boundary& boundary) {
   const Origin secure{Scheme::https, origin.host, origin.port};
   if (refusal && to.name) co_return co_await connect_by_name(to, secure, std::move(*refusal), boundary);
   if (refusal) co_return std::move(*refusal);
-  const bool is_claim = to.name && boundary.upstream.is_direct(secure);
-  if (auto denied = boundary.interceptor.on_tunnel(origin, is_claim ? &to.wanted.address : nullptr))
+  const bool is_direct = boundary.upstream.is_direct(secure);
+  if (auto denied =
+          boundary.interceptor.on_tunnel(origin, to.name && is_direct ? &to.wanted.address : nullptr))
     co_return std::move(*denied);
-  if (is_claim) co_return co_await boundary.upstream.connect_to_address(secure, to.wanted.address);
+  if (is_direct) co_return co_await boundary.upstream.connect_to_address(secure, to.wanted.address);
   co_return co_await boundary.upstream.connect(secure);
 }
 

@@ -59,7 +59,8 @@ class Interceptor {
 
   /// May the child reach this origin at all, going by its name? Asked before the name is resolved.
   virtual std::optional<Refusal> check_origin(const Origin& origin) = 0;
-  /// ... and at this address, one that the name resolved to. What passes is what is connected to.
+  /// ... and at this address, one that the name resolved to, or that the child itself asked for. What passes
+  /// is what is connected to.
   virtual std::optional<Refusal> check_address(const Origin& origin, const IpAddress& address) = 0;
 
   /// A request to a bound origin, whole head, before anything of it is sent. May replace parts of it.

@@ -28,6 +28,8 @@ namespace {
 
 constexpr std::chrono::seconds look_every{1};
 constexpr std::chrono::milliseconds pause_when_full{50};
+/// Strangers cost no place, so a flood of them would never let the thread do anything else.
+constexpr unsigned most_accepted_in_a_row = 64;
 constexpr std::chrono::seconds farewell{2};  // for connections to end once they were aborted
 
 /// 128 random bits, as hex: any client's URL parser takes them as they are.
@@ -115,14 +117,17 @@ void Proxy::Impl::open_captured_door() {
 
 Task<void> Proxy::Impl::accept_connections(Listening& at) {
   Timer pause(io.get_executor());
+  unsigned in_a_row = 0;
   while (!stopping) {
     int error = EMFILE;  // as if: no place is free
     if (clients.size() < options.limits.max_connections) {
       const Listener::Accepted accepted = at.listener.accept();
       error = accepted.descriptor < 0 ? accepted.error : welcome(accepted, at.door);
     }
-    if (error == 0 || error == EINTR || error == ECONNABORTED) continue;
-    if (error == EAGAIN || error == EWOULDBLOCK) {
+    const bool may_be_more = error == 0 || error == EINTR || error == ECONNABORTED;
+    if (may_be_more && ++in_a_row < most_accepted_in_a_row) continue;
+    in_a_row = 0;
+    if (may_be_more || error == EAGAIN || error == EWOULDBLOCK) {
       if (!co_await at.listener.wait()) co_return;
     } else {
       // Full, or out of descriptors: the backlog keeps them until others have ended.

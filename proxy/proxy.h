@@ -18,7 +18,9 @@ namespace standin::proxy {
 struct Limits {
   std::size_t max_head_bytes = 64 * 1024;
   std::size_t max_connections = 8192;
-  std::chrono::seconds client_head{60};       // from the first byte of a head, or of a handshake, to its end
+  // From the first byte of a head, or of a handshake, to its end; of captured connections, from their
+  // arrival.
+  std::chrono::seconds client_head{60};
   std::chrono::seconds upstream_connect{30};  // resolve, connect and TLS handshake together
   std::chrono::seconds pool_idle{60};
 };

@@ -200,6 +200,7 @@ TEST_F(CapturedTest, HalfCloseInTheFirstBytesIsPassedOn) {
 
 TEST_F(CapturedTest, UnboundPlainRequestsPassAsTheyAre) {
   bind_at_peer();
+  bind("http://bound.test");
   const std::string port = std::to_string(peer.port());
   const std::vector<std::string> openings = {
       "GET / HTTP/1.1\r\nHost: elsewhere.test\r\nX:  odd \r\n\r\n",
