@@ -19,7 +19,7 @@ namespace standin::broker {
 namespace {
 
 /// The name of the effective user, or its number: from the system, not from USER, which anybody sets.
-std::string user_name() {
+std::string look_up_user() {
   const auto uid = ::geteuid();
   std::vector<char> buffer(16 << 10);
   struct passwd entry {};
@@ -39,10 +39,15 @@ struct AuditLog::State {
   audit::DayFile file;
 };
 
+const std::string& AuditLog::user_name() {
+  static const std::string name = look_up_user();
+  return name;
+}
+
 AuditLog::AuditLog(std::filesystem::path folder, vault::Secret key, std::string run) {
   if (::sodium_init() < 0) throw Error(Error::Kind::audit_unavailable, "libsodium can't be used");
   if (!audit::is_run_id(run)) throw std::invalid_argument("a run's id is 16 hex digits");
-  auto identity = audit::identity_fields(user_name(), ::getpid());
+  auto identity = audit::identity_fields(AuditLog::user_name(), ::getpid());
   state_.reset(new State{
       {}, {std::move(key), std::move(run), std::move(identity)}, audit::DayFile(std::move(folder))});
   state_->file.open(audit::day_of(now()));

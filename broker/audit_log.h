@@ -57,6 +57,10 @@ class AuditLog {
 
   [[nodiscard]] const std::string& run() const noexcept;
 
+  /// Whose records these are, looked up once: that may ask a daemon (nscd, sssd), so whoever is about to
+  /// close its memory asks before. Inside of another run, its supervisor lets no closed process connect.
+  static const std::string& user_name();
+
   /// 16 lower-case hex characters, time first, so that ids sort by start.
   static std::string new_run_id();
 

@@ -220,12 +220,20 @@ int run_broker(const RunArguments& arguments, std::optional<vault::Secret> key, 
   held.reset();
   raise_descriptor_limit();
   const proxy::UpstreamRoute route = upstream_route();
+  // Inside of another run its supervisor has to look at whoever connects, and must not look at us.
+  proxy::ConnectCall connect;
+  if (launch.dialler().is_there()) {
+    connect = [&dialler = launch.dialler()](int socket, const sockaddr* address, socklen_t length) {
+      return dialler.connect(socket, address, length);
+    };
+  }
   proxy::Proxy proxy({.bound = broker.bound_origins(),
                       .trust_file = variable("SSL_CERT_FILE"),
                       .trust_directory = variable("SSL_CERT_DIR"),
                       .upstream = route,
                       .limits = {},
-                      .captured = is_captured ? proxy::CapturedDoor::open : proxy::CapturedDoor::closed},
+                      .captured = is_captured ? proxy::CapturedDoor::open : proxy::CapturedDoor::closed,
+                      .connect = std::move(connect)},
                      broker);
   const auto supervisor = supervise_connects(capture, proxy, broker, route.https.has_value());
   const auto environment = broker::child_environment(parent, {.proxy_url = proxy.url(),
@@ -261,6 +269,7 @@ int run_broker(const RunArguments& arguments, std::optional<vault::Secret> key, 
 
 int run_command(const RunArguments& arguments) {
   Inheritance start = Inheritance::take();
+  broker::AuditLog::user_name();
   const CaptureWish wish = loses_privileges(arguments) ? CaptureWish::environment : arguments.capture;
   // Before the fork: not even the guardian's environment is to show it.
   auto key = take_secret_variable("STANDIN_KEY");

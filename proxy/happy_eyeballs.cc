@@ -57,6 +57,27 @@ boost::system::error_code open_socket(Socket& socket, const asio::ip::tcp& proto
   return error;
 }
 
+/// Not asio's async_connect(): the call may have to be made by another.
+Task<boost::system::error_code> connect_socket(Socket& socket, asio::ip::tcp::endpoint to,
+                                               const ConnectCall& call) {
+  if (const auto error = open_socket(socket, to.protocol())) co_return error;
+  const int fd = socket.native_handle();
+  const auto length = static_cast<socklen_t>(to.size());
+  int error = 0;
+  if (call) {
+    error = call(fd, to.data(), length);
+  } else if (::connect(fd, to.data(), length) != 0) {
+    error = errno;
+  }
+  if (error == EINPROGRESS) {
+    if (auto [wait_error] = co_await socket.async_wait(Socket::wait_write, as_value); wait_error)
+      co_return wait_error;
+    socklen_t size = sizeof error;
+    if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+  }
+  co_return boost::system::error_code(error, boost::system::system_category());
+}
+
 /// Shared by the attempts and whoever waits for the first of them: an attempt may outlive the race.
 struct Race {
   explicit Race(const Executor& executor) : news(executor) {}
@@ -66,12 +87,9 @@ struct Race {
   Connected result;
 };
 
-Task<void> attempt(std::shared_ptr<Race> race, std::shared_ptr<Socket> socket, asio::ip::tcp::endpoint to) {
-  boost::system::error_code error = open_socket(*socket, to.protocol());
-  if (!error) {
-    auto [connect_error] = co_await socket->async_connect(to, as_value);
-    error = connect_error;
-  }
+Task<void> attempt(std::shared_ptr<Race> race, std::shared_ptr<Socket> socket, asio::ip::tcp::endpoint to,
+                   const ConnectCall& call) {
+  const auto error = co_await connect_socket(*socket, to, call);
   --race->running;
   if (!error && !race->result.socket) {
     race->result.socket = std::move(*socket);
@@ -83,16 +101,13 @@ Task<void> attempt(std::shared_ptr<Race> race, std::shared_ptr<Socket> socket, a
 
 }  // namespace
 
-Task<Connected> connect_to_any(std::vector<IpAddress> addresses, std::uint16_t port) {
+Task<Connected> connect_to_any(std::vector<IpAddress> addresses, std::uint16_t port,
+                               const ConnectCall& call) {
   const auto executor = co_await asio::this_coro::executor;
   if (addresses.size() == 1) {  // nearly always, once IPv6 is out of the way: nothing to race
     Socket socket(executor);
     const auto to = endpoint_of(addresses.front(), port);
-    boost::system::error_code error = open_socket(socket, to.protocol());
-    if (!error) {
-      auto [connect_error] = co_await socket.async_connect(to, as_value);
-      error = connect_error;
-    }
+    const auto error = co_await connect_socket(socket, to, call);
     Connected connected;
     if (error) {
       connected.reason = reason_of(error);
@@ -116,7 +131,7 @@ Task<Connected> connect_to_any(std::vector<IpAddress> addresses, std::uint16_t p
       auto socket = std::make_shared<Socket>(executor);
       race->sockets.push_back(socket);
       const std::size_t before = race->running++;
-      asio::co_spawn(executor, attempt(race, socket, endpoint_of(*next++, port)), asio::detached);
+      asio::co_spawn(executor, attempt(race, socket, endpoint_of(*next++, port), call), asio::detached);
       // It began at once, and may have ended at once: no IPv6 here. That was no news to a timer not waited
       // for.
       if (race->running == before) continue;

@@ -6,6 +6,7 @@
 
 #include "proxy/asio.h"
 #include "proxy/ip_address.h"
+#include "proxy/proxy.h"
 
 namespace standin::proxy {
 
@@ -15,7 +16,7 @@ struct Connected {
 };
 
 /// Connects to the first of `addresses` that answers, beginning a further attempt a quarter of a second after
-/// the one before, or as soon as that one fails (RFC 8305 5).
-Task<Connected> connect_to_any(std::vector<IpAddress> addresses, std::uint16_t port);
+/// the one before, or as soon as that one fails (RFC 8305 5). `call` must outlive it; empty: connect(2).
+Task<Connected> connect_to_any(std::vector<IpAddress> addresses, std::uint16_t port, const ConnectCall& call);
 
 }  // namespace standin::proxy

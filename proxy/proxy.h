@@ -1,7 +1,10 @@
 #pragma once
 
+#include <sys/socket.h>
+
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,6 +28,10 @@ struct Limits {
   std::chrono::seconds pool_idle{60};
 };
 
+/// connect(2) as somebody else makes it: the errno, 0 for success. Called from the proxy's thread with a
+/// non-blocking socket.
+using ConnectCall = std::function<int(int socket, const sockaddr* address, socklen_t length)>;
+
 /// Whether the proxy has its other door, proxy/redirection.h, too.
 enum class CapturedDoor : std::uint8_t { closed, open };
 
@@ -35,6 +42,7 @@ struct ProxyOptions {
   UpstreamRoute upstream;
   Limits limits;
   CapturedDoor captured = CapturedDoor::closed;
+  ConnectCall connect;  // empty: the kernel's own
 };
 
 /// The boundary: a proxy on a loopback port, for one run (RFC 9110 7.3, 9.3.6; RFC 9112).

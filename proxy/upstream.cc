@@ -241,7 +241,7 @@ Task<Reached> Upstream::connect_directly(const Origin& origin, bool is_company_p
 }
 
 Task<Reached> Upstream::connect_to_judged(const Origin& origin, std::vector<IpAddress> addresses) {
-  auto connected = co_await connect_to_any(std::move(addresses), origin.port);
+  auto connected = co_await connect_to_any(std::move(addresses), origin.port, options_.connect);
   if (!connected.socket) co_return unreachable(origin, connected.reason);
   co_return std::move(*connected.socket);
 }

@@ -90,7 +90,7 @@ class Upstream {
  private:
   const UpstreamProxy* way_out(const Origin& origin) const noexcept;
   Task<Reached> connect_within_limit(const Origin& origin);
-  static Task<Reached> connect_to_judged(const Origin& origin, std::vector<IpAddress> addresses);
+  Task<Reached> connect_to_judged(const Origin& origin, std::vector<IpAddress> addresses);
   Task<Reached> connect_directly(const Origin& origin, bool is_company_proxy);
   Task<Reached> connect_by_proxy(const Origin& origin, const UpstreamProxy& proxy);
   Task<Dialed> dial_without_limit(OriginPool& pool);
