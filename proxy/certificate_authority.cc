@@ -80,7 +80,7 @@ void add_key_usage(X509* cert, std::initializer_list<int> bits) {
 
 void add_basic_constraints_of_authority(X509* cert) {
   const OwnedBasic basic = made(OwnedBasic(BASIC_CONSTRAINTS_new()));
-  basic->ca = 1;
+  basic->ca = 0xFF;  // DER's TRUE, written as it is here: Go refuses any other
   basic->pathlen = made(ASN1_INTEGER_new());
   check(ASN1_INTEGER_set(basic->pathlen, 0) == 1, "set a path length");
   add_extension(cert, NID_basic_constraints, basic.get(), Critical::yes);

@@ -56,7 +56,7 @@ std::shared_ptr<SSL_CTX> server_context(const FakeUpstream::Options& options, st
 struct FakeUpstream::State {
   explicit State(Options chosen) : options(std::move(chosen)), port(options.port) {
     if (options.certificate) context = server_context(options, options.alpn);
-    listener = Stream::listen_loopback(port);
+    listener = Stream::listen(options.address, port);
     acceptor = std::jthread([this](std::stop_token stop) { accept_all(stop); });
   }
 

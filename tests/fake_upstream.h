@@ -25,8 +25,9 @@ class FakeUpstream {
   struct Options {
     std::optional<Certificate> certificate = std::nullopt;
     std::uint16_t port = 0;
-    int max_tls_version = 0;  // TLS1_2_VERSION: nothing newer
-    std::string alpn = {};    // the one protocol it chooses where offered, "http/1.1"
+    std::string address = "127.0.0.1";  // another one only in a network namespace
+    int max_tls_version = 0;            // TLS1_2_VERSION: nothing newer
+    std::string alpn = {};              // the one protocol it chooses where offered, "http/1.1"
   };
   explicit FakeUpstream(Options options);
   FakeUpstream() : FakeUpstream(Options{}) {}

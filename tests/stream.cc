@@ -94,17 +94,20 @@ int Stream::connect_loopback(std::uint16_t port) {
   return fd;
 }
 
-int Stream::listen_loopback(std::uint16_t& port) {
+int Stream::listen_loopback(std::uint16_t& port) { return listen("127.0.0.1", port); }
+
+int Stream::listen(const std::string& on_address, std::uint16_t& port) {
   const int fd = new_socket();
   const int on = 1;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   sockaddr_in address = loopback(port);
+  ::inet_pton(AF_INET, on_address.c_str(), &address.sin_addr);
   socklen_t size = sizeof address;
   if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), size) != 0 || ::listen(fd, 1024) != 0 ||
       ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
     const std::string reason = std::strerror(errno);
     ::close(fd);
-    throw StreamError("cannot listen on 127.0.0.1:" + std::to_string(port) + ": " + reason);
+    throw StreamError("cannot listen on " + on_address + ":" + std::to_string(port) + ": " + reason);
   }
   port = ntohs(address.sin_port);
   return fd;

@@ -28,6 +28,7 @@ class Stream {
   static int connect_loopback(std::uint16_t port);
   /// A listening socket on 127.0.0.1 and the port that the kernel chose.
   static int listen_loopback(std::uint16_t& port);
+  static int listen(const std::string& on_address, std::uint16_t& port);
 
   /// Both throw StreamError with OpenSSL's reason. `host` is verified: a name or an address. `app_data` is
   /// for the context's callbacks.

@@ -1,9 +1,11 @@
 // A TLS origin for tests told as scripts: prints its port, then one JSON line for each request it got.
 //
-//   test_origin --names api.github.com,localhost --ca-out ca.pem [--port N] [--plain] [--cgi-git FOLDER]
+//   test_origin --names api.github.com,localhost --ca-out ca.pem [--port N] [--address IPV4] [--plain]
+//               [--cgi-git FOLDER] [--answers FOLDER]
 //               [--flaw expired|not-yet-valid|self-signed|unknown-authority|client-only]
 //
 // /            what arrived, as JSON (so do all paths not named here)
+// /a/b         the file a/b of --answers, as JSON, where there is one
 // /bytes/N     N bytes of a pattern; ?chunked for chunked. /sha256/N is their hash
 // /upload      length and SHA-256 of the body, as JSON
 // /status/N    an empty answer of that status
@@ -21,6 +23,8 @@
 #include <iostream>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -39,7 +43,9 @@ struct Arguments {
   std::vector<std::string> names{"localhost"};
   std::string ca_out;
   std::string git_root;
+  std::string answers;
   std::uint16_t port = 0;
+  std::string address = "127.0.0.1";
   bool plain = false;
   Flaw flaw = Flaw::none;
 };
@@ -81,8 +87,21 @@ std::uint64_t number_after(const std::string& text, char mark) {
   }
 }
 
-Reply answer(const Received& request, const std::string& git_root) {
+/// What a test has put below `folder` for this path.
+std::optional<Reply> prepared(const Received& request, const std::string& folder) {
   const std::string path = request.path();
+  if (folder.empty() || path.find("..") != std::string::npos) return std::nullopt;
+  if (!std::filesystem::is_regular_file(folder + path)) return std::nullopt;
+  std::ostringstream text;
+  text << std::ifstream(folder + path, std::ios::binary).rdbuf();
+  Reply reply = Reply::body(200, text.str(), {{"Content-Type", "application/json"}});
+  return request.field("connection") == "close" ? reply.close_after() : reply;
+}
+
+Reply answer(const Received& request, const Arguments& arguments) {
+  const std::string path = request.path();
+  const std::string& git_root = arguments.git_root;
+  if (std::optional<Reply> reply = prepared(request, arguments.answers)) return *std::move(reply);
   const bool chunked = request.target().ends_with("?chunked");
   if (!git_root.empty() && path.find(".git/") != std::string::npos)
     return git_http_backend(request, git_root);
@@ -105,7 +124,8 @@ int serve(const Arguments& arguments) {
   pthread_sigmask(SIG_BLOCK, &ends, nullptr);  // before the first thread, so that all inherit it
 
   const TestPki pki;
-  FakeUpstream::Options options{.certificate = std::nullopt, .port = arguments.port};
+  FakeUpstream::Options options{
+      .certificate = std::nullopt, .port = arguments.port, .address = arguments.address};
   if (!arguments.plain) options.certificate = pki.make_certificate(arguments.names, arguments.flaw);
   FakeUpstream origin(std::move(options));
   if (!arguments.ca_out.empty()) std::ofstream(arguments.ca_out) << pki.ca_pem();
@@ -115,7 +135,7 @@ int serve(const Arguments& arguments) {
     const std::lock_guard lock(printing);
     std::cout << line << std::endl;
   });
-  origin.on_any([&](const Received& request) { return answer(request, arguments.git_root); });
+  origin.on_any([&](const Received& request) { return answer(request, arguments); });
   std::cout << origin.port() << std::endl;
   int signal = 0;
   return sigwait(&ends, &signal);
@@ -130,7 +150,9 @@ int main(int argc, char** argv) {
   app.add_option("--names", arguments.names, "names and addresses of its certificate")->delimiter(',');
   app.add_option("--ca-out", arguments.ca_out, "where to write the authority's certificate");
   app.add_option("--cgi-git", arguments.git_root, "folder of bare repositories to serve");
+  app.add_option("--answers", arguments.answers, "folder of prepared answers");
   app.add_option("--port", arguments.port, "port; 0: the kernel's choice");
+  app.add_option("--address", arguments.address, "IPv4 address to listen on");
   app.add_flag("--plain", arguments.plain, "no TLS");
   app.add_option("--flaw", arguments.flaw, "what is wrong with its certificate")
       ->transform(CLI::CheckedTransformer(standin::test::flaws));

@@ -16,6 +16,7 @@ import tempfile
 import unittest
 
 from origin import Origin, field
+from repository import make_repository
 
 STANDIN, _, NODE_HOME = (os.path.abspath(p) for p in sys.argv[1:4])
 PEAK_LIMIT_KIB = int(sys.argv[4])
@@ -30,7 +31,7 @@ class Clients(unittest.TestCase):
         cls.folder = tempfile.mkdtemp(prefix="standin-clients-")
         cls.addClassCleanup(shutil.rmtree, cls.folder)
         repository = os.path.join(cls.folder, "git", "demo.git")
-        cls.make_repository(repository)
+        make_repository(repository, "hello", "hello\n")
         cls.origin = Origin(cls.folder, "origin", "--cgi-git", os.path.dirname(repository))
         cls.addClassCleanup(cls.origin.stop)
         cls.other = Origin(cls.folder, "other")
@@ -50,17 +51,6 @@ class Clients(unittest.TestCase):
         cls.standin("init")
         cls.standin("add", "github", "--origin", cls.origin.authority, secret=SECRET)
         cls.standin("add", "other", "--origin", cls.other.authority, "--env", "OTHER_TOKEN", secret=OTHER_SECRET)
-
-    @classmethod
-    def make_repository(cls, path):
-        work = os.path.join(cls.folder, "work")
-        git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "init.defaultBranch=main"]
-        subprocess.run([*git, "init", "-q", work], check=True)
-        with open(os.path.join(work, "hello"), "w") as f:
-            f.write("hello\n")
-        subprocess.run([*git, "-C", work, "add", "."], check=True)
-        subprocess.run([*git, "-C", work, "commit", "-qm", "hello"], check=True)
-        subprocess.run([*git, "clone", "-q", "--bare", work, path], check=True)
 
     @classmethod
     def standin(cls, *words, secret=None, check=True, **more):
@@ -100,10 +90,7 @@ class Clients(unittest.TestCase):
     def test_git_clones_with_basic_credentials(self):
         self.shell(f'cd "$(mktemp -d)" && git clone -q "https://x-access-token:$GITHUB_TOKEN@{self.origin.authority}'
                    '/demo.git" && cat demo/hello && rm -r "$PWD"')
-        requests = []
-        while not self.origin.silent():
-            requests.append(self.origin.next())
-        authorized = [r for r in requests if field(r, "authorization")]
+        authorized = [r for r in self.origin.all() if field(r, "authorization")]
         expected = "Basic " + base64.b64encode(f"x-access-token:{SECRET}".encode()).decode()
         self.assertTrue(authorized)
         for request in authorized:
@@ -137,7 +124,8 @@ for i in range(3):
         done = subprocess.run(
             ["node", os.path.join(HERE, "mcp_client.mjs"), "API-get-self", "{}", "--",
              STANDIN, "run", "--with", "notion", "--", "node", server],
-            cwd=NODE_HOME, env=self.environment | {"BASE_URL": self.other.url}, capture_output=True, text=True, timeout=120)
+            cwd=NODE_HOME, env=self.environment | {"BASE_URL": self.other.url}, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=120)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertGreater(json.loads(done.stdout.splitlines()[-1])["tools"], 5)
         request = self.other.next()
@@ -221,8 +209,7 @@ grep VmHWM /proc/$PPID/status
         peak = int(lines[-1].split()[1])
         print(f"peak memory of the broker: {peak} KiB", file=sys.stderr)
         self.assertLess(peak, PEAK_LIMIT_KIB)
-        while not self.origin.silent():
-            self.origin.next()
+        self.origin.all()
 
 
 if __name__ == "__main__":

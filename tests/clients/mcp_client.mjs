@@ -1,5 +1,6 @@
 // Speaks to an MCP server over stdio with the official SDK: mcp_client.mjs TOOL ARGUMENTS-JSON -- COMMAND...
-// Prints the number of tools and the tool's answer as one JSON line.
+// Prints the number of tools and the tool's answer as one JSON line, and leaves the server running until stdin ends.
+import { once } from "node:events";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
@@ -16,4 +17,6 @@ await client.connect(transport);
 const { tools } = await client.listTools();
 const answer = await client.callTool({ name: tool, arguments: JSON.parse(args) });
 console.log(JSON.stringify({ tools: tools.length, answer }));
+process.stdin.resume();
+await once(process.stdin, "end");
 await client.close();

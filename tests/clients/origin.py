@@ -32,6 +32,13 @@ class Origin:
     def silent(self):
         return self.got.empty()
 
+    def all(self):
+        """What it got since the last question."""
+        requests = []
+        while not self.silent():
+            requests.append(self.next())
+        return requests
+
     def stop(self):
         """After this, whatever it got is in `got`."""
         self.process.send_signal(signal.SIGTERM)

@@ -162,6 +162,18 @@ TEST(CertificateAuthority, ConstraintsAreCriticalAndItCannotMakeAuthorities) {
   EXPECT_EQ(X509_get_key_usage(cert.get()), static_cast<unsigned>(KU_KEY_CERT_SIGN | KU_CRL_SIGN));
 }
 
+// OpenSSL reads any byte but 0 as TRUE, and so does not see it. Go does not, and then trusts no leaf of ours.
+TEST(CertificateAuthority, BasicConstraintsAreDer) {
+  Client client({"api.github.com"});
+  const OwnedCert authority = read_pem(client.authority.pem());
+  X509_EXTENSION* basic =
+      X509_get_ext(authority.get(), X509_get_ext_by_NID(authority.get(), NID_basic_constraints, -1));
+  const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(basic);
+  const unsigned char* bytes = ASN1_STRING_get0_data(value);
+  EXPECT_EQ(std::vector<unsigned char>(bytes, bytes + ASN1_STRING_length(value)),
+            (std::vector<unsigned char>{0x30, 6, 1, 1, 0xFF, 2, 1, 0}));
+}
+
 TEST(CertificateAuthority, LeafIsAServerCertificateAndNoAuthority) {
   Client run({"api.github.com"});
   X509* leaf = run.authority.leaf("api.github.com");

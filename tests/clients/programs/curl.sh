@@ -1,0 +1,1 @@
+curl -fsS -H "Authorization: Bearer $GITHUB_TOKEN" "$1"

@@ -1,0 +1,1 @@
+gh api "${1#https://api.github.com/}"
