@@ -3,7 +3,7 @@ import dataclasses
 import os
 
 MODES = {"env": "proxy variables only", "auto": "kernel capture (default)"}  # --capture, and its column
-KERNEL_CAPTURE = False  # False: this version has none, and auto means env
+KERNEL_CAPTURE = True
 
 WORKS = "works"
 AROUND = "goes around"
