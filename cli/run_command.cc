@@ -179,7 +179,8 @@ int run_broker(const RunArguments& arguments, std::optional<vault::Secret> key, 
                                                               .folder = folder.path(),
                                                               .bound = broker.bound_origins(),
                                                               .stand_ins = std::move(variables),
-                                                              .system_roots = {}});
+                                                              .system_roots = {},
+                                                              .warn = print_warning});
 
   const std::string command = command_in_log(arguments.command, credentials);
   record_start(audit, command);
