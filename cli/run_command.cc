@@ -180,6 +180,7 @@ int run_broker(const RunArguments& arguments, std::optional<vault::Secret> key, 
                                                               .bound = broker.bound_origins(),
                                                               .stand_ins = std::move(variables),
                                                               .system_roots = {},
+                                                              .node_preload = broker::NodePreload::yes,
                                                               .warn = print_warning});
 
   const std::string command = command_in_log(arguments.command, credentials);
