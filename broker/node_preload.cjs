@@ -273,7 +273,11 @@ function connectUndici({ protocol, hostname, port: given, servername }, callback
   });
 }
 
-if ((proxies['https:'] || proxies['http:']) && !nodeDoesIt()) {
+// Once a thread: a run within a run requires two of these, and both would read the same variables.
+const DONE = Symbol.for('standin.node_preload');
+
+if ((proxies['https:'] || proxies['http:']) && !nodeDoesIt() && !globalThis[DONE]) {
+  Object.defineProperty(globalThis, DONE, { value: true });
   leadAgents();
   leadUndici();
 }

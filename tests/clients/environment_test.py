@@ -6,6 +6,7 @@
 Each client gets an answer of two origins, or the test fails: a bound one, whose certificate is the run's own, and
 one that is only relayed and trusted by a root of the parent's. A client that is not installed is skipped.
 """
+import glob
 import os
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ from origin import Origin
 
 STANDIN = os.path.abspath(sys.argv[1])
 HERE = os.path.dirname(os.path.abspath(__file__))
-JAVAS = [path for path in ("/usr/bin/java", "/usr/lib/jvm/temurin-25-jdk-amd64/bin/java") if os.path.exists(path)]
+JAVAS = sorted({os.path.realpath(path) for path in glob.glob("/usr/lib/jvm/*/bin/java")})
 PATH = "/usr/local/bin:/usr/bin:/bin"
 
 

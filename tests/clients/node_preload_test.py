@@ -5,6 +5,7 @@ proxy can find.
     node_preload_test.py STANDIN TEST_ORIGIN [TestCase.test]
 """
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,8 @@ from origin import Origin
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PRELOAD = os.path.join(HERE, "..", "..", "broker", "node_preload.cjs")
-UNDICI = "/usr/lib/node_modules/npm/node_modules/undici"
+# npm brings one along.
+UNDICI = os.path.join(os.path.dirname(os.path.realpath(shutil.which("npm") or "/none")), "..", "node_modules", "undici")
 
 GET = """
 const get = (what, options = {}) => new Promise((done, fail) => what.get(url, options, (answer) => {
@@ -265,6 +267,16 @@ new Worker(`fetch('${url}').then((a) => require('https').get('${url}', (b) => {
 require('child_process').execFileSync(process.execPath, ['-e', `fetch('${url}').then((a) => console.log(a.status))`],
   { stdio: 'inherit' });"""), "200")
         self.assert_led()
+
+    def test_a_program_of_a_run_within_a_run_is_led_once(self):
+        inner = os.path.join(self.folder, "inner.cjs")
+        shutil.copy(PRELOAD, inner)
+        out = self.node("""
+console.log(process.moduleLoadList.filter((name) => name.includes('undici')).length);
+fetch(url).then((a) => require('https').get(url, (b) => { b.resume(); console.log(a.status, b.statusCode); }));""",
+                        NODE_OPTIONS=f"--require {PRELOAD} --require {inner}")
+        self.assertEqual(out, "0\n200 200")
+        self.assert_led("origin.test:443", "origin.test:443")
 
     def test_nodes_test_runner_is_led(self):
         out = self.node("""
