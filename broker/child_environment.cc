@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "broker/child_java.h"
+#include "broker/child_node.h"
 #include "broker/run_file.h"
 
 namespace standin::broker {
@@ -164,6 +166,8 @@ Environment child_environment(const Environment& parent, const RunFacts& facts) 
   for (const char* variable : replacing_variables) set(child, variable, roots.string());
   set(child, "WGETRC", wgetrc.string());
   set(child, "PHP_INI_SCAN_DIR", php_scan_path(find(child, "PHP_INI_SCAN_DIR"), php));
+  set_java(child, facts, roots);
+  if (facts.node_preload == NodePreload::yes && !facts.proxy_url.empty()) set_node_preload(child, facts);
   return child;
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +14,10 @@
 
 namespace standin::broker {
 
+/// Whether Node gets a module that leads it through the proxy: for runs with nothing but the environment to
+/// capture its connections by.
+enum class NodePreload : std::uint8_t { no, yes };
+
 /// What a run gives its child, beyond what the parent's environment has.
 struct RunFacts {
   std::string proxy_url;                    // http://standin:PASSWORD@127.0.0.1:PORT
@@ -20,6 +26,9 @@ struct RunFacts {
   std::vector<proxy::OriginPattern> bound;  // origins that must not go around the proxy
   std::vector<std::pair<std::string, std::string>> stand_ins;  // variable, stand-in
   std::string system_roots;  // PEM bundle of the system; empty: found by itself
+  NodePreload node_preload = NodePreload::no;
+  // What a person is to be told, and a hint; empty: nobody is told.
+  std::function<void(const std::string& message, const std::string& hint)> warn = {};
 };
 
 using Environment = std::vector<std::pair<std::string, std::string>>;
@@ -30,9 +39,10 @@ using Environment = std::vector<std::pair<std::string, std::string>>;
 ///
 /// Writes (0600) into facts.folder: `ca.pem` (the authority, followed by the parent's NODE_EXTRA_CA_CERTS and
 /// DENO_CERT), `roots.pem` (the system's roots, the parent's own extra roots, the authority), `wgetrc` (the
-/// parent's or ~/.wgetrc, then our lines) and `php/standin.ini`. Files are concatenated, never parsed, each
-/// once however it is named; a folder of the parent's is taken as OpenSSL would, by its hashed names. A file
-/// of the parent's that can't be read is left out: no client of the parent's could read it either.
+/// parent's or ~/.wgetrc, then our lines), `php/standin.ini` and `roots.p12` (broker/child_java.h), and with
+/// NodePreload::yes `node_preload.cjs`. Files are concatenated, never parsed, each once however it is named;
+/// a folder of the parent's is taken as OpenSSL would, by its hashed names. A file of the parent's that can't
+/// be read is left out: no client of the parent's could read it either.
 ///
 /// Throws Error(io) with the path and the reason; the folder may then hold some of the files.
 Environment child_environment(const Environment& parent, const RunFacts& facts);

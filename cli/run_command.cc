@@ -241,7 +241,9 @@ int run_broker(const RunArguments& arguments, std::optional<vault::Secret> key, 
                                                               .folder = folder.path(),
                                                               .bound = broker.bound_origins(),
                                                               .stand_ins = std::move(variables),
-                                                              .system_roots = {}});
+                                                              .system_roots = {},
+                                                              .node_preload = broker::NodePreload::yes,
+                                                              .warn = print_warning});
 
   const std::string command = command_in_log(arguments.command, credentials);
   record_start(audit, command, capture);

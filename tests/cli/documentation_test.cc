@@ -103,7 +103,8 @@ TEST(ManPage, NamesEveryVariableThatTheChildGets) {
                                                           .folder = folder.path(),
                                                           .bound = {},
                                                           .stand_ins = {},
-                                                          .system_roots = {}});
+                                                          .system_roots = {},
+                                                          .node_preload = broker::NodePreload::yes});
   std::set<std::string> given;
   for (const auto& [name, value] : environment) {
     given.insert(name);
