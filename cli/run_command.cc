@@ -6,16 +6,13 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <memory>
 #include <optional>
-#include <set>
 #include <string_view>
 
 #include "broker/audit_log.h"
 #include "broker/broker.h"
 #include "broker/child_environment.h"
 #include "broker/error.h"
-#include "cli/connect_supervisor.h"
 #include "cli/error.h"
 #include "cli/exit_status.h"
 #include "cli/guardian.h"
@@ -23,6 +20,7 @@
 #include "cli/messages.h"
 #include "cli/open_vault.h"
 #include "cli/places.h"
+#include "cli/run_capture.h"
 #include "cli/run_folder.h"
 #include "cli/secret_source.h"
 #include "proxy/proxy.h"
@@ -121,45 +119,6 @@ void warn_of_arguments(const HeldSecrets& held, std::span<const std::string> com
   }
 }
 
-/// Kernel capture takes away what setuid programs are for, unless root has made the filter.
-bool loses_privileges(const RunArguments& arguments) {
-  if (arguments.capture == CaptureWish::environment || !filter_takes_privileges()) return false;
-  if (!gains_privileges(arguments.command.front())) return false;
-  const std::string name = in_quotes(arguments.command.front());
-  if (arguments.capture == CaptureWish::kernel) {
-    print_warning(name + " does not get the rights of another user here: kernel capture takes them away",
-                  "run standin itself with these rights, or use '--capture env'");
-    return false;
-  }
-  print_warning(name +
-                    " runs with the rights of another user, which kernel capture would take away: only its "
-                    "proxy variables lead it here, if it keeps them",
-                "run standin itself with these rights, as in 'sudo standin run ...'");
-  return true;
-}
-
-/// What the log says of a run that was not captured by the kernel, where the kernel was not asked.
-void explain(Capture& capture, const RunArguments& arguments) {
-  if (capture.by == Capture::By::kernel || !capture.why.empty()) return;
-  capture.why = arguments.capture == CaptureWish::environment
-                    ? "as asked for"
-                    : "the command runs with the rights of another user";
-}
-
-/// nullptr where the run is captured by its environment alone.
-std::unique_ptr<ConnectSupervisor> supervise_connects(Capture& capture, proxy::Proxy& proxy,
-                                                      broker::Broker& broker, bool is_behind_proxy) {
-  if (capture.by == Capture::By::environment) return nullptr;
-  std::set<std::uint16_t> ports;
-  for (const auto& origin : broker.bound_origins()) ports.insert(origin.port());
-  return std::make_unique<ConnectSupervisor>(SupervisorOptions{.listener = std::move(capture.listener),
-                                                               .access = capture.access,
-                                                               .bound_ports = std::move(ports),
-                                                               .proxy_port = proxy.port(),
-                                                               .is_behind_proxy = is_behind_proxy},
-                                             *proxy.redirection(), broker);
-}
-
 void record_start(broker::AuditLog& audit, const std::string& command, const Capture& capture) {
   const std::string reason = capture.reason();
   broker::AuditRecord record;
@@ -189,13 +148,8 @@ void record_end(broker::Broker& broker, broker::AuditLog& audit, const std::stri
 /// The broker's process: everything of a run but the command itself.
 int run_broker(const RunArguments& arguments, std::optional<vault::Secret> key, Launch& launch) {
   Capture& capture = launch.capture();
-  explain(capture, arguments);
+  explain(capture, arguments.capture);
   const bool is_captured = capture.by == Capture::By::kernel;
-  if (arguments.capture == CaptureWish::kernel && !is_captured) {
-    throw Error(Error::Kind::refused, "kernel capture can't be had: " + capture.why,
-                "leave '--capture kernel' out to do with proxy variables; 'standin doctor' tells what this "
-                "machine can");
-  }
   const Places places = Places::find();
   vault::Vault vault = open_vault(places, std::move(key));
   const broker::Selection selection{
@@ -236,14 +190,15 @@ int run_broker(const RunArguments& arguments, std::optional<vault::Secret> key, 
                       .connect = std::move(connect)},
                      broker);
   const auto supervisor = supervise_connects(capture, proxy, broker, route.https.has_value());
-  const auto environment = broker::child_environment(parent, {.proxy_url = proxy.url(),
-                                                              .authority_pem = proxy.authority_pem(),
-                                                              .folder = folder.path(),
-                                                              .bound = broker.bound_origins(),
-                                                              .stand_ins = std::move(variables),
-                                                              .system_roots = {},
-                                                              .node_preload = broker::NodePreload::yes,
-                                                              .warn = print_warning});
+  const auto environment = broker::child_environment(
+      parent, {.proxy_url = proxy.url(),
+               .authority_pem = proxy.authority_pem(),
+               .folder = folder.path(),
+               .bound = broker.bound_origins(),
+               .stand_ins = std::move(variables),
+               .system_roots = {},
+               .node_preload = is_captured ? broker::NodePreload::no : broker::NodePreload::yes,
+               .warn = print_warning});
 
   const std::string command = command_in_log(arguments.command, credentials);
   record_start(audit, command, capture);
@@ -272,7 +227,7 @@ int run_broker(const RunArguments& arguments, std::optional<vault::Secret> key, 
 int run_command(const RunArguments& arguments) {
   Inheritance start = Inheritance::take();
   broker::AuditLog::user_name();
-  const CaptureWish wish = loses_privileges(arguments) ? CaptureWish::environment : arguments.capture;
+  const CaptureWish wish = settle_wish(arguments.capture, arguments.command.front());
   // Before the fork: not even the guardian's environment is to show it.
   auto key = take_secret_variable("STANDIN_KEY");
   return supervise(std::move(start), wish, [&arguments, key = std::move(key)](Launch& launch) mutable {
