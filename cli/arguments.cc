@@ -81,7 +81,7 @@ std::pair<std::string, std::string> parse_assignment(const std::string& text) {
 Declaration declare(InitArguments& to) {
   Declaration d("init", "[--key keyfile|passphrase|keyring]",
                 "Make the vault. One that is there is never overwritten.",
-                "standin init && standin add notion");
+                "standin init && standin add github");
   declare_key(d, to);
   return d;
 }
@@ -155,7 +155,7 @@ Declaration declare_remove(NameArguments& to) {
 Declaration declare(RunArguments& to, std::vector<std::string>& assignments) {
   Declaration d("run", "[OPTION]... -- COMMAND [ARG]...",
                 "Run COMMAND with stand-ins where its secrets would be.",
-                "standin run -- npx -y @notionhq/notion-mcp-server");
+                "standin run -- npx -y @modelcontextprotocol/server-github");
   d.values("--with", "NAME", "Give it this credential, and only those that are named", to.with);
   d.flag("--all", "Give it all credentials", [&to] { to.all = Everything::yes; });
   d.values("--env", "VAR=NAME", "Set one more variable to this credential's stand-in", assignments);
@@ -291,7 +291,7 @@ RunArguments parse_run(Words words) {
   for (const std::string& text : assignments) arguments.variables.push_back(parse_assignment(text));
   if (arguments.command.empty()) {
     throw Error(Error::Kind::usage, "no command to run",
-                "as in 'standin run -- npx -y @notionhq/notion-mcp-server'");
+                "as in 'standin run -- npx -y @modelcontextprotocol/server-github'");
   }
   if (arguments.all == Everything::yes && !arguments.with.empty()) {
     throw Error(Error::Kind::usage, "--all and --with exclude each other");

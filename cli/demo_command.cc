@@ -265,8 +265,8 @@ int demo_command(Output& out) {
                 "please report it, with 'standin version' and 'standin doctor'");
     return exit_failed;
   }
-  story.tell("your turn", "standin init && standin add notion");
-  story.tell("", "standin run -- npx -y @notionhq/notion-mcp-server");
+  story.tell("your turn", "standin init && standin add github");
+  story.tell("", "standin run -- npx -y @modelcontextprotocol/server-github");
   return exit_ok;
 }
 

@@ -79,8 +79,8 @@ std::string overview() {
         .append("\n");
   }
   return text +
-         "\nExample:\n  standin init && standin add notion\n"
-         "  standin run -- npx -y @notionhq/notion-mcp-server\n\n"
+         "\nExample:\n  standin init && standin add github\n"
+         "  standin run -- npx -y @modelcontextprotocol/server-github\n\n"
          "'standin COMMAND --help' tells more of one, and 'man standin' of all.\n";
 }
 

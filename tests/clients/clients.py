@@ -3,7 +3,7 @@ import dataclasses
 import os
 
 MODES = {"env": "proxy variables only", "auto": "kernel capture (default)"}  # --capture, and its column
-KERNEL_CAPTURE = True
+KERNEL_CAPTURE = True  # False: this version has none, and auto means env
 
 WORKS = "works"
 AROUND = "goes around"
@@ -33,7 +33,7 @@ class Client:
         return [*INTERPRETERS.get(extension, []), os.path.join(programs, self.program)]
 
 
-SERVER_GITHUB = Client("@modelcontextprotocol/server-github by npx", "", AROUND, WORKS, "NODE_EXTRA_CA_CERTS")
+SERVER_GITHUB = Client("@modelcontextprotocol/server-github by npx", "", WORKS, WORKS, "NODE_EXTRA_CA_CERTS")
 
 CLIENTS = [
     SERVER_GITHUB,
@@ -41,11 +41,11 @@ CLIENTS = [
     Client("wget", "wget.sh", WORKS, WORKS, "WGETRC"),
     Client("git clone, the token in the URL", "git.sh", WORKS, WORKS, "GIT_SSL_CAINFO"),
     Client("gh api", "gh.sh", WORKS, WORKS, "SSL_CERT_FILE"),
-    Client("Node 20 fetch", "node_fetch_builtin.mjs", AROUND, WORKS, "NODE_EXTRA_CA_CERTS"),
-    Client("Node 20 node:https", "node_https.mjs", AROUND, WORKS, "NODE_EXTRA_CA_CERTS"),
-    Client("Node 20 node-fetch", "node_fetch.mjs", AROUND, WORKS, "NODE_EXTRA_CA_CERTS"),
-    Client("Node 20 got", "got.mjs", AROUND, WORKS, "NODE_EXTRA_CA_CERTS"),
-    Client("Node 20 undici", "undici.mjs", AROUND, WORKS, "NODE_EXTRA_CA_CERTS"),
+    Client("Node 20 fetch", "node_fetch_builtin.mjs", WORKS, WORKS, "NODE_EXTRA_CA_CERTS"),
+    Client("Node 20 node:https", "node_https.mjs", WORKS, WORKS, "NODE_EXTRA_CA_CERTS"),
+    Client("Node 20 node-fetch", "node_fetch.mjs", WORKS, WORKS, "NODE_EXTRA_CA_CERTS"),
+    Client("Node 20 got", "got.mjs", WORKS, WORKS, "NODE_EXTRA_CA_CERTS"),
+    Client("Node 20 undici", "undici.mjs", WORKS, WORKS, "NODE_EXTRA_CA_CERTS"),
     Client("Node 20 axios", "axios.mjs", WORKS, WORKS, "NODE_EXTRA_CA_CERTS"),
     Client("Python urllib", "python_urllib.py", WORKS, WORKS, "SSL_CERT_FILE"),
     Client("Python requests", "python_requests.py", WORKS, WORKS, "REQUESTS_CA_BUNDLE"),
@@ -54,8 +54,8 @@ CLIENTS = [
     Client("Python asyncio.open_connection", "python_asyncio.py", AROUND, WORKS, "SSL_CERT_FILE"),
     Client("Go http.DefaultClient, static", "go_default", WORKS, WORKS, "SSL_CERT_FILE"),
     Client("Go http.Transport{}, static", "go_transport", AROUND, WORKS, "SSL_CERT_FILE"),
-    Client("Java HttpClient", "JavaHttpClient.class", AROUND, FAILS, None),
-    Client("Java HttpURLConnection", "JavaUrlConnection.class", AROUND, FAILS, None),
+    Client("Java HttpClient", "JavaHttpClient.class", AROUND, WORKS, "JAVA_TOOL_OPTIONS"),
+    Client("Java HttpURLConnection", "JavaUrlConnection.class", AROUND, WORKS, "JAVA_TOOL_OPTIONS"),
     Client("Ruby Net::HTTP", "ruby_net_http.rb", WORKS, WORKS, "SSL_CERT_FILE"),
     Client("PHP curl extension", "php_curl.php", WORKS, WORKS, "PHP_INI_SCAN_DIR"),
     Client("PHP file_get_contents", "php_stream.php", AROUND, WORKS, "PHP_INI_SCAN_DIR"),
