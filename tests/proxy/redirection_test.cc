@@ -240,7 +240,7 @@ TEST_F(RedirectionTest, PortThatIsUsedAgainIsMeantForItsLatestWanted) {
   Endpoint local;
   {
     auto closed = blocking();
-    closed.with(SOL_SOCKET, SO_REUSEADDR, 1);
+    closed.with(SOL_SOCKET, SO_REUSEADDR, 1).bound_to(AF_INET, endpoint("127.0.0.1"));
     ASSERT_EQ(redirection.connect(closed.get(), wanted), 0);
     local = closed.local();
     const linger at_once{1, 0};
