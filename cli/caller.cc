@@ -41,7 +41,7 @@ vault::Descriptor open_process(pid_t thread) noexcept {
 
 }  // namespace
 
-int Caller::read_address(SocketAddress& into) const noexcept {
+int Caller::read_address(proxy::SocketAddress& into) const noexcept {
   if (call_.length < 0 || call_.length > static_cast<int>(sizeof into.storage)) return EINVAL;
   into.length = static_cast<socklen_t>(call_.length);
   const iovec ours{&into.storage, into.length};

@@ -1,24 +1,15 @@
 #pragma once
 
-#include <sys/socket.h>
 #include <sys/types.h>
 
 #include <cstdint>
 #include <string>
-#include <variant>
 
 #include "cli/trapped_connect.h"
+#include "proxy/socket_address.h"
 #include "vault/descriptor.h"
 
 namespace standin::cli {
-
-/// A socket address as a call gave it: copied once, so that no thread of the caller can change it afterwards.
-struct SocketAddress {
-  sockaddr_storage storage{};
-  socklen_t length = 0;
-
-  [[nodiscard]] const sockaddr* get() const noexcept { return reinterpret_cast<const sockaddr*>(&storage); }
-};
 
 /// The thread that made a call, looked at from outside. What is read is of that thread only if the call still
 /// waits afterwards. Errors are errno; EPERM and EACCES mean that the process is closed to us: it made itself
@@ -27,8 +18,9 @@ class Caller {
  public:
   explicit Caller(const TrappedConnect& call) : call_(call) {}
 
-  /// connect()'s second argument. EFAULT and EINVAL as connect() has them.
-  [[nodiscard]] int read_address(SocketAddress& into) const noexcept;
+  /// connect()'s second argument, copied once, so that no thread of the caller can change it afterwards.
+  /// EFAULT and EINVAL as connect() has them.
+  [[nodiscard]] int read_address(proxy::SocketAddress& into) const noexcept;
 
   /// A duplicate of connect()'s socket: the same open file description, non-blocking flag, options and all.
   [[nodiscard]] int take_socket(vault::Descriptor& into) const noexcept;

@@ -1,6 +1,5 @@
 #include "cli/child_socket.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -8,10 +7,10 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstddef>
-#include <cstring>
+
+#include "vault/descriptor.h"
 
 namespace standin::cli {
 namespace {
@@ -39,13 +38,6 @@ std::uint64_t own_network() noexcept {
 /// The oldest form of sockaddr_in6 ends before the scope (RFC 2133), and is taken still.
 constexpr socklen_t shortest_in6 = offsetof(sockaddr_in6, sin6_scope_id);
 
-proxy::Endpoint endpoint_of(const in6_addr& address, in_port_t port) noexcept {
-  proxy::Endpoint endpoint;
-  std::memcpy(endpoint.address.bytes.data(), &address, sizeof address);
-  endpoint.port = ntohs(port);
-  return endpoint;
-}
-
 }  // namespace
 
 std::optional<SocketKind> SocketKind::of(int socket) noexcept {
@@ -61,25 +53,17 @@ bool SocketKind::is_internet() const noexcept { return domain == AF_INET || doma
 bool SocketKind::is_tcp() const noexcept { return type == SOCK_STREAM && protocol == IPPROTO_TCP; }
 bool SocketKind::is_datagram() const noexcept { return type == SOCK_DGRAM; }
 
-std::optional<proxy::Endpoint> destination_of(const SocketAddress& address) noexcept {
-  if (address.length < sizeof(sa_family_t)) return std::nullopt;
-  if (address.storage.ss_family == AF_INET && address.length >= sizeof(sockaddr_in)) {
-    sockaddr_in v4{};
-    std::memcpy(&v4, &address.storage, sizeof v4);
-    const auto host = ntohl(v4.sin_addr.s_addr);
-    return proxy::Endpoint{proxy::IpAddress::v4(host == INADDR_ANY ? INADDR_LOOPBACK : host),
-                           ntohs(v4.sin_port)};
+std::optional<proxy::Endpoint> destination_of(const proxy::SocketAddress& address) noexcept {
+  const socklen_t shortest = address.storage.ss_family == AF_INET ? sizeof(sockaddr_in) : shortest_in6;
+  if (address.length < shortest) return std::nullopt;
+  auto endpoint = address.endpoint();
+  if (!endpoint) return std::nullopt;
+  if (endpoint->address == proxy::IpAddress::v4(INADDR_ANY)) {
+    endpoint->address = proxy::IpAddress::v4(INADDR_LOOPBACK);
+  } else if (endpoint->address == proxy::IpAddress{}) {
+    endpoint->address = *proxy::IpAddress::parse("::1");
   }
-  if (address.storage.ss_family == AF_INET6 && address.length >= shortest_in6) {
-    sockaddr_in6 v6{};
-    std::memcpy(&v6, &address.storage, std::min<std::size_t>(sizeof v6, address.length));
-    auto endpoint = endpoint_of(v6.sin6_addr, v6.sin6_port);
-    if (IN6_IS_ADDR_UNSPECIFIED(&v6.sin6_addr)) return endpoint_of(in6addr_loopback, v6.sin6_port);
-    if (endpoint.address == proxy::IpAddress::v4(INADDR_ANY))
-      endpoint.address = proxy::IpAddress::v4(INADDR_LOOPBACK);
-    return endpoint;
-  }
-  return std::nullopt;
+  return endpoint;
 }
 
 bool is_fresh(int tcp_socket) noexcept {
@@ -127,11 +111,8 @@ int connect_without_waiting(int socket, const std::function<int()>& connect) noe
 int route_to(const proxy::Endpoint& endpoint) noexcept {
   const vault::Descriptor probe(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!probe.is_open()) return errno == EAFNOSUPPORT ? ENETUNREACH : 0;
-  sockaddr_in6 address{};
-  address.sin6_family = AF_INET6;
-  address.sin6_port = htons(endpoint.port);
-  std::memcpy(&address.sin6_addr, endpoint.address.bytes.data(), sizeof address.sin6_addr);
-  return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0 : errno;
+  const auto address = proxy::SocketAddress::v6(endpoint);
+  return ::connect(probe.get(), address.get(), address.length) == 0 ? 0 : errno;
 }
 
 }  // namespace standin::cli

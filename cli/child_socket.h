@@ -4,8 +4,7 @@
 #include <functional>
 #include <optional>
 
-#include "cli/caller.h"
-#include "proxy/redirection.h"
+#include "proxy/socket_address.h"
 
 namespace standin::cli {
 
@@ -26,7 +25,7 @@ struct SocketKind {
 /// Where `address` leads, as connect() of an internet socket reads it (tcp(7), ipv6(7)); the unspecified
 /// address is this machine. nullopt: nowhere, and the kernel's own answer is the right one (AF_UNSPEC, too
 /// short, another family).
-[[nodiscard]] std::optional<proxy::Endpoint> destination_of(const SocketAddress& address) noexcept;
+[[nodiscard]] std::optional<proxy::Endpoint> destination_of(const proxy::SocketAddress& address) noexcept;
 
 /// Never connected yet, or not any more: connect() would begin something.
 [[nodiscard]] bool is_fresh(int tcp_socket) noexcept;

@@ -18,7 +18,7 @@ namespace standin::cli {
 struct ConnectAttempt {
   TrappedConnect call;
   vault::Descriptor socket;             // a duplicate of the child's, or what will replace it
-  SocketAddress address;                // as the child gave it
+  proxy::SocketAddress address;         // as the child gave it
   std::optional<proxy::Endpoint> door;  // where it was meant to go, if it is led to the proxy instead
   std::optional<int> replaces;          // open(2)'s flags of the child's socket, if `socket` is to replace it
   bool waits = false;                   // the child's own socket is a blocking one

@@ -30,7 +30,7 @@ using Clock = ParkedConnects::Clock;
 constexpr std::array<std::uint16_t, 4> web_ports{443, 80, 8443, 8080};
 constexpr std::uint16_t quic_port = 443;
 
-int connect_errno(int socket, const SocketAddress& address) noexcept {
+int connect_errno(int socket, const proxy::SocketAddress& address) noexcept {
   return ::connect(socket, address.get(), address.length) == 0 ? 0 : errno;
 }
 

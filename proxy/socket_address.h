@@ -17,6 +17,7 @@ struct SocketAddress {
   socklen_t length = sizeof storage;
 
   [[nodiscard]] sockaddr* get() noexcept { return reinterpret_cast<sockaddr*>(&storage); }
+  [[nodiscard]] const sockaddr* get() const noexcept { return reinterpret_cast<const sockaddr*>(&storage); }
 
   /// The address must be an IPv4 one.
   static SocketAddress v4(const Endpoint& endpoint) noexcept {
@@ -35,7 +36,7 @@ struct SocketAddress {
     return of(raw);
   }
 
-  /// nullopt: it is neither of the two.
+  /// nullopt: it is neither of the two. Does not look at `length`.
   [[nodiscard]] std::optional<Endpoint> endpoint() const noexcept {
     if (storage.ss_family == AF_INET) {
       sockaddr_in raw{};

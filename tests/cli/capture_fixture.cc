@@ -12,7 +12,7 @@ namespace standin::cli::test {
 namespace {
 
 proxy::Endpoint endpoint_of(int socket, decltype(::getsockname)* ask) {
-  SocketAddress address;
+  proxy::SocketAddress address;
   address.length = sizeof address.storage;
   ask(socket, reinterpret_cast<sockaddr*>(&address.storage), &address.length);
   return destination_of(address).value_or(proxy::Endpoint{});
