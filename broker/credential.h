@@ -33,6 +33,12 @@ struct Site {
   bool operator==(const Site&) const = default;
 };
 
+/// What becomes of a secret that an origin sends back.
+enum class Scrubbing : std::uint8_t {
+  strict,   // it is replaced; a response that can't be read is refused
+  lenient,  // it is left as it is, and responses may be in any coding
+};
+
 /// The shape of a secret that its stand-in copies: `prefix`, then `length` characters of `alphabet`. Comes
 /// from the catalogue and never from a secret, so that it says nothing of one.
 struct Shape {
@@ -52,6 +58,7 @@ struct Credential {
   std::vector<Site> sites;                    // never empty; {authentication_fields} is the default
   std::vector<std::string> variables;         // environment variables that get the stand-in
   std::vector<std::string> commands;          // globs of the commands it is for (--for)
+  Scrubbing scrubbing = Scrubbing::strict;    // --no-scrub makes it lenient
   Shape shape;                                // what its stand-ins look like; length 0: none known
 
   [[nodiscard]] bool is_bound_to(const proxy::Origin& origin) const noexcept;

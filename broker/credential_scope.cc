@@ -58,6 +58,7 @@ Credential read(std::string_view name, const json& scope) {
   for (const auto& text : strings(scope, "variables")) credential.variables.push_back(parse_variable(text));
   for (const auto& text : strings(scope, "commands")) credential.commands.push_back(parse_command_glob(text));
   credential.shape = shape_of_scope(scope.at("shape"));
+  if (scope.value("scrub", true) == false) credential.scrubbing = Scrubbing::lenient;
   if (credential.origins.empty()) throw Error(Error::Kind::bad_record, "it has no origin");
   if (credential.sites.empty()) throw Error(Error::Kind::bad_record, "it has no site");
   return credential;
@@ -70,7 +71,7 @@ std::string Credential::to_scope() const {
   for (const auto& pattern : origins) origin_texts.push_back(pattern.to_string());
   json site_texts = json::array();
   for (const auto& site : sites) site_texts.push_back(site.to_string());
-  return json{
+  json scope{
       {"version", format_version},
       {"provider", provider},
       {"origins", std::move(origin_texts)},
@@ -78,8 +79,10 @@ std::string Credential::to_scope() const {
       {"variables", variables},
       {"commands", commands},
       {"shape", {{"prefix", shape.prefix}, {"alphabet", shape.alphabet}, {"length", shape.length}}},
-  }
-      .dump();
+  };
+  // Only where it is not the default: a standin that does not know it scrubs, which loses nothing.
+  if (scrubbing == Scrubbing::lenient) scope["scrub"] = false;
+  return scope.dump();
 }
 
 Credential Credential::from_scope(std::string_view name, std::string_view scope) {

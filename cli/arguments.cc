@@ -43,11 +43,15 @@ void declare_scope(Declaration& declaration, ScopeArguments& to) {
                      to.sites.values);
   declaration.values("--env", "VAR", "Variable of the child that gets the stand-in", to.variables.values);
   declaration.values("--for", "GLOB", "Command it is for: a program's or package's name", to.commands.values);
+  declaration.flag("--no-scrub", "Leave the secret in responses that have it, and let them be in any coding",
+                   [&to] { to.scrubbing = broker::Scrubbing::lenient; });
 }
 
 void declare_removals(Declaration& declaration, ScopeArguments& to) {
   const auto none = [](ScopeArguments::Kind& kind) { return [&kind] { kind.none = true; }; };
   declaration.flag("--no-provider", "Belongs to no provider any more", [&to] { to.no_provider = true; });
+  declaration.flag("--scrub", "Replace the secret in responses again",
+                   [&to] { to.scrubbing = broker::Scrubbing::strict; });
   declaration.flag("--no-site", "Back to the authentication fields", none(to.sites));
   declaration.flag("--no-env", "Sets no variable", none(to.variables));
   declaration.flag("--no-for", "Is for no command: only with --with or --all", none(to.commands));

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "broker/credential.h"
 #include "cli/declaration.h"
 #include "cli/run_command.h"
 #include "cli/secret_source.h"
@@ -28,6 +29,7 @@ struct ScopeArguments {
   std::string name;
   std::optional<std::string> provider;
   bool no_provider = false;
+  std::optional<broker::Scrubbing> scrubbing;
   Kind origins, sites, variables, commands;
   SecretSource source;  // add only
 };

@@ -37,6 +37,8 @@ Facts scope_facts(const broker::Credential& credential) {
   facts.add("sites", site_texts(credential));
   facts.add("variables", or_dash(credential.variables));
   facts.add("for", or_dash(credential.commands));
+  if (credential.scrubbing == broker::Scrubbing::lenient)
+    facts.add("scrubbing", {"none: responses may have the secret"});
   return facts;
 }
 
@@ -118,6 +120,7 @@ json to_json(const CredentialView& view) {
           {"sites", site_texts(credential)},
           {"variables", credential.variables},
           {"for", credential.commands},
+          {"scrub", credential.scrubbing == broker::Scrubbing::strict},
           {"version", entry.version},
           {"created", rfc3339(entry.created)},
           {"rotated", rfc3339(entry.rotated)},

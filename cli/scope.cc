@@ -29,6 +29,7 @@ void apply(Credential& credential, const ScopeArguments& arguments) {
   replace(credential.variables, arguments.variables, broker::parse_variable);
   replace(credential.commands, arguments.commands, broker::parse_command_glob);
   if (credential.sites.empty()) credential.sites.push_back({});
+  if (arguments.scrubbing) credential.scrubbing = *arguments.scrubbing;
 }
 
 bool is_space(std::byte b) { return b == std::byte{' '} || b == std::byte{'\t'}; }

@@ -62,6 +62,7 @@ std::string kinds_of(const ScopeArguments& arguments) {
   note(arguments.sites.said(), "sites");
   note(arguments.variables.said(), "variables");
   note(arguments.commands.said(), "commands");
+  note(arguments.scrubbing.has_value(), "scrubbing");
   return kinds.empty() ? kinds : "scope: " + kinds;
 }
 
