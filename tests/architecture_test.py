@@ -23,6 +23,7 @@ LIBRARIES = {
     "boost": ("proxy/", "cli/demo_"),  # the demonstration is an origin and a client of its own
     "nghttp2": ("proxy/",),
     "idn2.h": ("proxy/",),
+    "zlib.h": ("proxy/",),
     "libpsl.h": ("broker/",),
     # Never vault: no JSON parser sees a secret. proxy only writes it, in the body of a refusal.
     "nlohmann": ("proxy/refusal_response.cc", "broker/", "cli/"),
