@@ -73,8 +73,7 @@ class BodyPlay {
   }
 
   std::string run(proxy::BodyTransform& transform, const std::vector<std::string_view>& pieces) {
-    uses.clear();
-    allowed_.clear();
+    allow_none();
     refusals.clear();
     sent.clear();
     most_held = 0;
@@ -96,6 +95,15 @@ class BodyPlay {
     return swapper_->swap(origin(), head, calls());
   }
   std::optional<BodySwap> make_text() { return swapper_->swap_text(origin(), calls()); }
+
+  void allow_none() {
+    uses.clear();
+    allowed_.clear();
+  }
+  [[nodiscard]] const BodySwapper& swapper() const { return *swapper_; }
+  [[nodiscard]] proxy::Origin origin() const {
+    return proxy::Origin::from_authority(proxy::Scheme::https, host).value();
+  }
 
   /// Fails the test where a secret is asked for before its use was let go.
   BodyCalls calls() {
@@ -131,10 +139,6 @@ class BodyPlay {
   std::size_t most_held = 0;
 
  private:
-  [[nodiscard]] proxy::Origin origin() const {
-    return proxy::Origin::from_authority(proxy::Scheme::https, host).value();
-  }
-
   std::deque<Credential> credentials_;
   std::deque<std::string> stand_ins_;
   std::vector<vault::Secret> secrets_;
