@@ -73,7 +73,7 @@ class BodyPlay {
   }
 
   std::string run(proxy::BodyTransform& transform, const std::vector<std::string_view>& pieces) {
-    allow_none();
+    forget_uses();
     refusals.clear();
     sent.clear();
     most_held = 0;
@@ -96,7 +96,7 @@ class BodyPlay {
   }
   std::optional<BodySwap> make_text() { return swapper_->swap_text(origin(), calls()); }
 
-  void allow_none() {
+  void forget_uses() {
     uses.clear();
     allowed_.clear();
   }

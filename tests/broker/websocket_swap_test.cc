@@ -14,7 +14,7 @@ std::string server_side(BodyPlay& play, const proxy::MessageFilter& filter, std:
   proxy::WipingBuffer frame;
   proxy::append_frame(frame, proxy::WebSocketSender::server, {.final = true, .opcode = 1}, text);
   proxy::WipingBuffer out;
-  play.allow_none();
+  play.forget_uses();
   end = direction.feed(proxy::view(frame), out);
   return std::string(proxy::view(out).substr(std::min<std::size_t>(2, out.size())));
 }
