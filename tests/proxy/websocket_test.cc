@@ -54,6 +54,18 @@ TEST(WebSocket, MessageThatComesWholeIsOneFrame) {
   EXPECT_EQ(relayed.out[0], '\x81');
 }
 
+TEST(WebSocket, TextOfAnySizeGoesOnAsItComes) {
+  auto direction = client();
+  const std::string bytes = bytes_of(Frame{0x81, std::string(4 << 20, 'a')});
+  WipingBuffer out;
+  for (std::size_t at = 0; at < bytes.size(); at += 10'000) {
+    out.clear();
+    const std::string_view piece = std::string_view(bytes).substr(at, 10'000);
+    ASSERT_FALSE(direction.feed(piece, out));
+    ASSERT_NEAR(static_cast<double>(out.size()), static_cast<double>(piece.size()), 16);
+  }
+}
+
 TEST(WebSocket, MasksAreFresh) {
   const std::string bytes = bytes_of({{0x81, "s"}, {0x81, "s"}, {0x81, "s"}});
   const std::string out = relay(client(), bytes, 1000).out;
