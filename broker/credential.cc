@@ -5,6 +5,7 @@
 
 #include <libpsl.h>
 
+#include "broker/utf8.h"
 #include "proxy/ascii.h"
 #include "proxy/error.h"
 #include "proxy/quoted.h"
@@ -89,24 +90,11 @@ bool is_reserved(std::string_view variable) {
 
 /// Valid UTF-8 without control characters (C0, DEL, C1): what the scope's JSON and a terminal can hold.
 bool is_printable(std::string_view text) noexcept {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    if (lead < 0x80) {
-      if (lead < 0x20 || lead == 0x7f) return false;
-      ++i;
-      continue;
-    }
-    const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-    if (lead < 0xc2 || lead > 0xf4 || i + length > text.size()) return false;
-    char32_t point = lead & (0xffU >> (length + 1));
-    for (std::size_t k = 1; k < length; ++k) {
-      const auto next = static_cast<unsigned char>(text[i + k]);
-      if ((next & 0xc0) != 0x80) return false;
-      point = point << 6 | (next & 0x3fU);
-    }
-    const bool overlong = (length == 3 && point < 0x800) || (length == 4 && point < 0x10000);
-    if (overlong || point < 0xa0 || point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) return false;
-    i += length;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto character = utf8_at(text, at);
+    if (!character || character->point < 0x20 || (character->point >= 0x7f && character->point < 0xa0))
+      return false;
+    at += character->length;
   }
   return true;
 }

@@ -21,13 +21,17 @@ struct Site {
     basic_form,             // basic-form: the same, form-encoded first (RFC 6749 2.3.1)
     query,                  // query:NAME, the value of one parameter
     path,                   // path: anywhere in the path
+    form,                   // form:NAME, the value of one field of a form in the body
+    json,                   // json:/POINTER, one string of a JSON body (RFC 6901)
+    ws_text,                // ws-text: anywhere in a text message of a WebSocket
   };
   Kind kind = Kind::authentication_fields;
-  std::string name;  // of header and query
+  std::string name;  // of header, query and form; json's pointer, as written
 
-  /// "authentication", "header:X-Token", "basic", "basic-form", "query:key", "path". Throws Error(bad_scope):
-  /// unknown kinds, a name that is not a token (RFC 9110 5.6.2), a field that frames or routes the message
-  /// (Host, Content-Length, Connection, ...); "form:" and "json:" as not supported yet.
+  /// "authentication", "header:X-Token", "basic", "basic-form", "query:key", "path", "form:client_secret",
+  /// "json:/auth/token", "ws-text". Throws Error(bad_scope): unknown kinds, a name that is not a token (RFC
+  /// 9110 5.6.2; in a body any visible ASCII), no JSON pointer, a field that frames or routes the message
+  /// (Host, Content-Length, Connection, ...).
   static Site parse(std::string_view text);
   [[nodiscard]] std::string to_string() const;
   bool operator==(const Site&) const = default;

@@ -108,19 +108,14 @@ std::string site_of(const Place& place, Grammar grammar) {
       return std::string("query:").append(place.name);
     case Grammar::path:
       return "path";
+    default:  // the body's: body_swap.h
+      return {};
   }
-  return {};
 }
 
 /// Spelling a field's name in all its cases makes one use, not as many records as a child likes.
 bool is_same_site(std::string_view a, std::string_view b) noexcept {
   return a == b || (a.starts_with("header:") && proxy::same_name(a, b));
-}
-
-/// The origin's answer is the request, secret and all, to a child that must not see it (RFC 9110 9.3.8).
-/// TRACK is what IIS calls it, and servers are not strict about case.
-bool is_echoed(std::string_view method) noexcept {
-  return proxy::same_name(method, "TRACE") || proxy::same_name(method, "TRACK");
 }
 
 /// Whether `sent`, percent-decoded, is `name`.
@@ -138,6 +133,11 @@ bool is_parameter(std::string_view sent, std::string_view name) noexcept {
 }  // namespace
 
 std::span<const std::string_view> authentication_fields() noexcept { return known_fields; }
+
+// TRACK is what IIS calls it, and servers are not strict about case.
+bool is_echoed(std::string_view method) noexcept {
+  return proxy::same_name(method, "TRACE") || proxy::same_name(method, "TRACK");
+}
 
 Injector::Injector(std::span<const BoundStandIn> stand_ins) : recogniser_(texts_of(stand_ins)) {
   for (const std::string_view name : known_fields) fields_.push_back({name, true});

@@ -111,4 +111,8 @@ class Injector {
 /// The well-known authentication fields, lower case, sorted: the one documented list (docs/standin.1.md).
 std::span<const std::string_view> authentication_fields() noexcept;
 
+/// Whether the origin's answer is the request, secret and all, to a child that must not see it (RFC 9110
+/// 9.3.8).
+[[nodiscard]] bool is_echoed(std::string_view method) noexcept;
+
 }  // namespace standin::broker

@@ -4,6 +4,7 @@
 
 #include <sodium.h>
 
+#include "broker/utf8.h"
 #include "proxy/ascii.h"
 #include "proxy/message.h"
 
@@ -23,10 +24,38 @@ void append_percent_encoded(proxy::WipingBuffer& out, unsigned char byte) {
   out.push_back(hex[byte & 15]);
 }
 
+/// What RFC 8259 7 has escaped, in its shortest spelling.
+void append_json_escaped(proxy::WipingBuffer& out, unsigned char byte) {
+  constexpr std::string_view controls = "\b\t\n\f\r";
+  constexpr std::string_view letters = "btnfr";
+  const auto letter = controls.find(static_cast<char>(byte));
+  if (byte == '"' || byte == '\\') {
+    proxy::append(out, "\\");
+    out.push_back(static_cast<char>(byte));
+  } else if (letter != std::string_view::npos) {
+    proxy::append(out, "\\");
+    out.push_back(letters[letter]);
+  } else if (byte < 0x20) {
+    constexpr std::string_view hex = "0123456789abcdef";
+    proxy::append(out, "\\u00");
+    out.push_back(hex[byte >> 4]);
+    out.push_back(hex[byte & 15]);
+  } else {
+    out.push_back(static_cast<char>(byte));
+  }
+}
+
+constexpr bool is_raw(Grammar grammar) noexcept {
+  return grammar == Grammar::field || grammar == Grammar::basic || grammar == Grammar::part ||
+         grammar == Grammar::text;
+}
+
 void append_byte(proxy::WipingBuffer& out, unsigned char byte, Grammar grammar) {
   const bool form = grammar == Grammar::basic_form;
-  if (grammar == Grammar::field || grammar == Grammar::basic) {
+  if (is_raw(grammar)) {
     out.push_back(static_cast<char>(byte));
+  } else if (grammar == Grammar::json) {
+    append_json_escaped(out, byte);
   } else if (form && byte == ' ') {
     out.push_back('+');
   } else if (form ? is_alnum(byte) || byte == '-' || byte == '.' || byte == '_' || byte == '*'
@@ -54,8 +83,16 @@ std::optional<Unusable> why_not(std::span<const std::byte> secret, Grammar gramm
       // Percent-encoded dots are still a dot segment to most servers: nothing makes these two safe.
       if (secret.size() <= 2 && !any([](unsigned char c) { return c != '.'; })) return Unusable::dot_segment;
       break;
+    case Grammar::text:
+      if (any(is_control)) return Unusable::control_byte;
+      if (any([](unsigned char c) { return c == '"' || c == '\\'; })) return Unusable::needs_escape;
+      [[fallthrough]];
+    case Grammar::json:
+      if (!is_utf8({reinterpret_cast<const char*>(secret.data()), secret.size()})) return Unusable::not_utf8;
+      break;
     case Grammar::basic_form:
     case Grammar::query:
+    case Grammar::part:
       break;
   }
   return std::nullopt;
@@ -73,6 +110,12 @@ std::string_view to_string(Unusable reason) noexcept {
       return "begins or ends with white space";
     case Unusable::dot_segment:
       return "is a dot segment";
+    case Unusable::not_utf8:
+      return "is not UTF-8";
+    case Unusable::needs_escape:
+      return "holds a '\"' or '\\'";
+    case Unusable::boundary:
+      return "holds the line that ends the part";
   }
   return "is not usable";
 }

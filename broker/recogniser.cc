@@ -68,4 +68,14 @@ std::optional<Recogniser::Match> Recogniser::next(std::string_view text, std::si
   return std::nullopt;
 }
 
+Recogniser::Beginning Recogniser::beginning(std::string_view text, Rest rest) const noexcept {
+  const auto byte = static_cast<unsigned char>(text.front());
+  for (std::uint32_t i = first_[byte]; i < first_[byte + 1U]; ++i) {
+    const std::string& stand_in = stand_ins_[order_[i]];
+    if (text.starts_with(stand_in)) return {Beginning::Kind::stand_in, order_[i], stand_in.size()};
+    if (rest == Rest::may_come && stand_in.starts_with(text)) return {Beginning::Kind::open};
+  }
+  return {Beginning::Kind::other};
+}
+
 }  // namespace standin::broker

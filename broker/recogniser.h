@@ -30,6 +30,21 @@ class Recogniser {
   /// the `end` of the match walks the text in one pass. An empty stand-in is never found.
   [[nodiscard]] std::optional<Match> next(std::string_view text, std::size_t from = 0) const noexcept;
 
+  /// How a text begins that is decoded already.
+  struct Beginning {
+    enum class Kind : std::uint8_t { other, open, stand_in };  // open: more of the text may make it one
+    Kind kind;
+    std::size_t index = 0;   // of the stand-in; the longest, as next() has it
+    std::size_t length = 0;  // of the stand-in
+  };
+  enum class Rest : std::uint8_t { may_come, none };
+  [[nodiscard]] Beginning beginning(std::string_view text, Rest rest) const noexcept;
+  /// Whether a stand-in begins with this byte.
+  [[nodiscard]] bool begins(char c) const noexcept {
+    const auto byte = static_cast<unsigned char>(c);
+    return first_[byte] != first_[byte + 1U];
+  }
+
  private:
   std::vector<std::string> stand_ins_;
   std::vector<std::uint32_t> order_;        // by first character, then the longest first

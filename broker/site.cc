@@ -4,6 +4,7 @@
 #include <array>
 
 #include "broker/credential.h"
+#include "broker/json_path.h"
 #include "proxy/ascii.h"
 #include "proxy/message.h"
 #include "proxy/quoted.h"
@@ -45,7 +46,8 @@ bool is_framing_field(std::string_view name) noexcept {
 }
 
 constexpr const char* site_hint =
-    "a site is authentication, header:NAME, basic, basic-form, query:NAME or path";
+    "a site is authentication, header:NAME, basic, basic-form, query:NAME, path, form:NAME, json:/POINTER or "
+    "ws-text";
 
 Site named_site(Site::Kind kind, std::string_view text, std::string_view name) {
   if (name.size() > longest_name || !is_token(name))
@@ -57,6 +59,29 @@ Site named_site(Site::Kind kind, std::string_view text, std::string_view name) {
   return {.kind = kind, .name = std::string(name)};
 }
 
+/// Field and member names are freer than tokens (auth[token], @key). Visible ASCII: they are shown, and
+/// compared byte by byte with what was decoded.
+bool is_body_name(std::string_view name) noexcept {
+  return !name.empty() && name.size() <= longest_name &&
+         std::ranges::all_of(name, [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+Site form_site(std::string_view text, std::string_view name) {
+  if (!is_body_name(name))
+    refuse("site " + quoted(text) + " does not have the name of a form's field after the colon",
+           "a name is 1 to 128 visible ASCII characters, as the origin documents it: form:client_secret");
+  return {.kind = Site::Kind::form, .name = std::string(name)};
+}
+
+Site json_site(std::string_view text, std::string_view pointer) {
+  if (!is_body_name(pointer) || !is_json_pointer(pointer))
+    refuse(
+        "site " + quoted(text) + " does not have a JSON pointer after the colon",
+        "a pointer names each member or index on the way, and writes ~ as ~0 and / as ~1: json:/auth/token "
+        "or json:/items/0/key");
+  return {.kind = Site::Kind::json, .name = std::string(pointer)};
+}
+
 }  // namespace
 
 Site Site::parse(std::string_view text) {
@@ -64,6 +89,7 @@ Site Site::parse(std::string_view text) {
   if (text == "basic") return {.kind = Kind::basic, .name = {}};
   if (text == "basic-form") return {.kind = Kind::basic_form, .name = {}};
   if (text == "path") return {.kind = Kind::path, .name = {}};
+  if (text == "ws-text") return {.kind = Kind::ws_text, .name = {}};
 
   const auto colon = text.find(':');
   const std::string_view kind = text.substr(0, colon);
@@ -71,8 +97,8 @@ Site Site::parse(std::string_view text) {
       colon == text.npos || text.size() > longest_site ? "" : text.substr(colon + 1);
   if (kind == "header") return named_site(Kind::header, text, name);
   if (kind == "query") return named_site(Kind::query, text, name);
-  if (kind == "form" || kind == "json")
-    refuse("site " + quoted(text) + " is in the body, which is not supported yet", site_hint);
+  if (kind == "form") return form_site(text, name);
+  if (kind == "json") return json_site(text, name);
   refuse("site " + quoted(text) + " is of no known kind", site_hint);
 }
 
@@ -90,6 +116,12 @@ std::string Site::to_string() const {
       return "query:" + name;
     case Kind::path:
       return "path";
+    case Kind::form:
+      return "form:" + name;
+    case Kind::json:
+      return "json:" + name;
+    case Kind::ws_text:
+      return "ws-text";
   }
   return {};
 }

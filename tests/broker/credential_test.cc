@@ -63,22 +63,30 @@ std::string scope_with(const std::string& key, const nlohmann::json& value) {
 bool is_for(std::string_view glob, std::vector<std::string> command) { return is_for_command(glob, command); }
 
 TEST(Site, ReadsEveryKindAndWritesItBack) {
-  for (const char* text :
-       {"authentication", "header:X-Token", "basic", "basic-form", "query:api_key", "path"})
+  for (const char* text : {"authentication", "header:X-Token", "basic", "basic-form", "query:api_key", "path",
+                           "form:client_secret", "form:auth[token]", "form:a:b", "json:/auth/token",
+                           "json:/items/0/a~1b~0", "json:/", "ws-text"})
     EXPECT_EQ(Site::parse(text).to_string(), text);
   EXPECT_EQ(Site{}, Site::parse("authentication"));
   EXPECT_EQ(Site::parse("header:X-Token").name, "X-Token");
   EXPECT_EQ(Site::parse("query:a.b").kind, Site::Kind::query);
 }
 
-TEST(Site, BodySitesAreRefusedUntilTheyExist) {
-  EXPECT_EQ(site_refusal("form:token"), "site \"form:token\" is in the body, which is not supported yet");
-  EXPECT_EQ(site_refusal("json:a.b"), "site \"json:a.b\" is in the body, which is not supported yet");
+TEST(Site, FormFieldIsAnyVisibleText) {
+  for (const auto& name : {""s, "a b"s, "a\r\n"s, "é"s, std::string(129, 'a')})
+    EXPECT_THAT(site_refusal("form:" + name), HasSubstr("does not have the name of a form's field")) << name;
+  EXPECT_THAT(site_refusal("form"), HasSubstr("does not have the name of a form's field"));
+}
+
+TEST(Site, JsonSiteIsAPointer) {
+  for (const auto& pointer :
+       {""s, "a.b"s, "token"s, "$.token"s, "/a~"s, "/a~2"s, "/a b"s, "/é"s, std::string(129, '/')})
+    EXPECT_THAT(site_refusal("json:" + pointer), HasSubstr("does not have a JSON pointer")) << pointer;
 }
 
 TEST(Site, UnknownKindsAreRefused) {
-  for (const char* text :
-       {"", "cookie:a", "Header:X", "Basic", "basic:x", "path:/x", "authentication:x", ":", "body"})
+  for (const char* text : {"", "cookie:a", "Header:X", "Basic", "basic:x", "path:/x", "authentication:x", ":",
+                           "body", "ws-text:x", "ws"})
     EXPECT_THAT(site_refusal(text), HasSubstr("is of no known kind")) << text;
 }
 
@@ -241,7 +249,7 @@ TEST(Credential, MembersOfTheScopeAreJudgedAsFlagsAre) {
   EXPECT_THAT(scope_refusal(scope_with("origins", {"a b"})), HasSubstr("a character that no host name has"));
   EXPECT_THAT(scope_refusal(scope_with("origins", nlohmann::json::array())), HasSubstr("it has no origin"));
   EXPECT_THAT(scope_refusal(scope_with("sites", nlohmann::json::array())), HasSubstr("it has no site"));
-  EXPECT_THAT(scope_refusal(scope_with("sites", {"form:x"})), HasSubstr("not supported yet"));
+  EXPECT_THAT(scope_refusal(scope_with("sites", {"json:x"})), HasSubstr("JSON pointer"));
   EXPECT_THAT(scope_refusal(scope_with("variables", {"PATH"})), HasSubstr("can't hold a stand-in"));
   EXPECT_THAT(scope_refusal(scope_with("commands", {"\n"})), HasSubstr("printable"));
   EXPECT_THAT(scope_refusal(scope_with("variables", std::vector<std::string>(1001, "A"))),

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "broker/value_swap.h"
+#include "proxy/body_transform.h"
+
+namespace standin::broker {
+
+/// What swaps in the body of one request.
+struct BodySwap {
+  enum class Length : std::uint8_t {
+    kept,        // no secret can get in: it only looks for stand-ins that must not be there
+    may_change,  // the message is to be framed again
+  };
+  std::unique_ptr<proxy::BodyTransform> transform;
+  Length length;
+};
+
+/// Swaps stand-ins in request bodies: in named fields of a form (urlencoded or multipart) and in named
+/// strings of a JSON text. Sans-IO; of any size, in bounded memory. As the injector, in two steps: each use
+/// is put on record before its secret is asked for (BodyCalls).
+///
+/// Made once for the stand-ins of a run, and again when a scope changes; what it made may outlive it. Thread:
+/// as an Injector; a transform's calls on one.
+class BodySwapper {
+ public:
+  explicit BodySwapper(std::span<const BoundStandIn> stand_ins);
+
+  /// nullopt where the body passes untouched and not even looked at: no credential of the run names a site
+  /// in such a body; its Content-Type is not there, there twice or malformed; it is compressed; the method
+  /// (TRACE) has it sent back.
+  ///
+  /// - A stand-in in a site of its credential, towards an origin it is bound to: a use.
+  /// - In a site of its credential, towards another origin: 403 wrong_origin, as in a query.
+  /// - Anywhere else it is inert text and passes as it is.
+  [[nodiscard]] std::optional<BodySwap> swap(const proxy::Origin& origin, const proxy::RequestHead& head,
+                                             BodyCalls calls) const;
+
+  /// For one text message of a WebSocket (site ws-text), as swap(); `calls` are for this message.
+  [[nodiscard]] std::optional<BodySwap> swap_text(const proxy::Origin& origin, BodyCalls calls) const;
+
+ private:
+  std::shared_ptr<const BodyScope> scope_;
+};
+
+}  // namespace standin::broker
