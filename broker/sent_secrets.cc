@@ -11,7 +11,8 @@ void SentSecrets::note(const proxy::Origin& origin, std::size_t index, std::uint
   const Sent sent{index, version};
   if (std::ranges::find(to->sent, sent) != to->sent.end()) return;
   // A copy: a response that is on its way looks for what it was given.
-  auto patterns = to->patterns ? std::make_shared<ScrubPatterns>(*to->patterns) : std::make_shared<ScrubPatterns>();
+  auto patterns =
+      to->patterns ? std::make_shared<ScrubPatterns>(*to->patterns) : std::make_shared<ScrubPatterns>();
   secret.reveal([&](std::span<const std::byte> bytes) { patterns->add(bytes, stand_in); });
   to->patterns = std::move(patterns);
   to->sent.push_back(sent);

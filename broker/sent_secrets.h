@@ -12,15 +12,15 @@
 
 namespace standin::broker {
 
-/// Which secrets of this run each origin has been sent: what to look for in all that it sends back, in the answer
-/// to that request or to any later one. A secret that was replaced since (rotate) is looked for still.
+/// Which secrets of this run each origin has been sent: what to look for in all that it sends back, in the
+/// answer to that request or to any later one. A secret that was replaced since (rotate) is looked for still.
 ///
 /// Thread: one at a time. Patterns that were handed out outlive a change.
 class SentSecrets {
  public:
   /// `version` tells one secret of a stand-in from the next. Costs nothing where it is known already.
-  void note(const proxy::Origin& origin, std::size_t index, std::uint64_t version, const vault::Secret& secret,
-            std::string_view stand_in);
+  void note(const proxy::Origin& origin, std::size_t index, std::uint64_t version,
+            const vault::Secret& secret, std::string_view stand_in);
 
   /// Null where nothing that can be looked for was sent there.
   [[nodiscard]] std::shared_ptr<const ScrubPatterns> patterns(const proxy::Origin& origin) const;

@@ -39,7 +39,9 @@ void declare_scope(Declaration& declaration, ScopeArguments& to) {
   declaration.values("--origin", "ORIGIN",
                      "Where it may go: api.example.com, *.example.com, http://localhost:8080",
                      to.origins.values);
-  declaration.values("--site", "SITE", "Where in a request: header:NAME, basic, basic-form, query:NAME, path",
+  declaration.values("--site", "SITE",
+                     "Where in a request: header:NAME, basic, basic-form, query:NAME, path, form:NAME, "
+                     "json:/POINTER, ws-text",
                      to.sites.values);
   declaration.values("--env", "VAR", "Variable of the child that gets the stand-in", to.variables.values);
   declaration.values("--for", "GLOB", "Command it is for: a program's or package's name", to.commands.values);

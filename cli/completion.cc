@@ -22,7 +22,7 @@ struct ValueRule {
 constexpr ValueRule rules[] = {
     {"--key", Values::words, "keyfile passphrase keyring"},
     {"--provider", Values::providers, ""},
-    {"--site", Values::words, "authentication header: basic basic-form query: path"},
+    {"--site", Values::words, "authentication header: basic basic-form query: path form: json:/ ws-text"},
     {"--from", Values::words, "stdin env: file: cmd:"},
     {"--with", Values::credentials, ""},
     {"--credential", Values::credentials, ""},
