@@ -50,11 +50,10 @@ constexpr bool is_raw(Grammar grammar) noexcept {
          grammar == Grammar::text;
 }
 
+/// As the grammars have it that encode at all.
 void append_byte(proxy::WipingBuffer& out, unsigned char byte, Grammar grammar) {
   const bool form = grammar == Grammar::basic_form;
-  if (is_raw(grammar)) {
-    out.push_back(static_cast<char>(byte));
-  } else if (grammar == Grammar::json) {
+  if (grammar == Grammar::json) {
     append_json_escaped(out, byte);
   } else if (form && byte == ' ') {
     out.push_back('+');
@@ -123,6 +122,10 @@ std::string_view to_string(Unusable reason) noexcept {
 std::optional<Unusable> append_encoded(proxy::WipingBuffer& out, std::span<const std::byte> secret,
                                        Grammar grammar, BasicPart part) {
   if (const auto reason = why_not(secret, grammar, part)) return reason;
+  if (is_raw(grammar)) {
+    proxy::append(out, {reinterpret_cast<const char*>(secret.data()), secret.size()});
+    return std::nullopt;
+  }
   for (const std::byte byte : secret) append_byte(out, static_cast<unsigned char>(byte), grammar);
   return std::nullopt;
 }
