@@ -101,6 +101,10 @@ class Maker {
 BodySwapper::BodySwapper(std::span<const BoundStandIn> stand_ins)
     : scope_(std::make_shared<const BodyScope>(stand_ins)) {}
 
+bool BodySwapper::has_sites() const noexcept {
+  return !scope_->form.names.empty() || !scope_->json.names.empty();
+}
+
 std::optional<BodySwap> BodySwapper::swap(const proxy::Origin& origin, const proxy::RequestHead& head,
                                           BodyCalls calls) const {
   if ((scope_->form.names.empty() && scope_->json.names.empty()) || is_echoed(head.method) ||

@@ -30,6 +30,9 @@ class BodySwapper {
  public:
   explicit BodySwapper(std::span<const BoundStandIn> stand_ins);
 
+  /// Whether any credential of the run has a site in such bodies as swap() looks at.
+  [[nodiscard]] bool has_sites() const noexcept;
+
   /// nullopt where the body passes untouched and not even looked at: no credential of the run names a site
   /// in such a body; its Content-Type is not there, there twice or malformed; it is compressed; the method
   /// (TRACE) has it sent back.

@@ -8,6 +8,9 @@
 #include "broker/live_credentials.h"
 #include "broker/redaction.h"
 #include "broker/refusals.h"
+#include "broker/request_record.h"
+#include "broker/response_scrub.h"
+#include "broker/sent_secrets.h"
 #include "broker/stand_in.h"
 
 namespace standin::broker {
@@ -45,16 +48,15 @@ struct Broker::State {
         report(std::move(options.report)) {}
 
   class Exchange;
+  using Record = std::shared_ptr<RequestRecord>;
 
   proxy::Verdict judge(const proxy::Origin& origin, proxy::RequestHead& head);
-  proxy::Verdict let_through(const proxy::Origin& origin, proxy::RequestHead& head, const Found& found);
-  std::vector<JournalEntry> record_uses(const proxy::Origin& origin, const proxy::RequestHead& head,
-                                        const Found& found);
-  void end_uses(std::vector<JournalEntry> uses, const proxy::Outcome& outcome) noexcept;
-  proxy::Refusal refuse(const proxy::Origin& origin, const proxy::RequestHead& head, const Refused& refused);
+  std::optional<proxy::Refusal> swap_head(const proxy::Origin& origin, proxy::RequestHead& head,
+                                          const Found& found, const Record& record);
+  BodyCalls body_calls(const proxy::Origin& origin, const Record& record);
+  std::optional<Refused> let_go(const proxy::Origin& origin, const Found& found, RequestRecord& record);
+  proxy::Refusal refuse(const Refused& refused, RequestRecord& record);
   void refuse_connect(std::string_view to, const proxy::Refusal& refusal) noexcept;
-  JournalEntry entry_for(const char* event, const proxy::Origin& origin, const proxy::RequestHead& head,
-                         const Use& use) const;
   void tell(const proxy::Refusal& refusal);
 
   std::vector<std::string> stand_ins;
@@ -62,102 +64,114 @@ struct Broker::State {
   Egress egress;
   LiveCredentials credentials;
   Journal journal;
+  SentSecrets sent;
   std::function<void(const proxy::Refusal&)> report;
   std::mutex reporting;
   std::set<std::string, std::less<>> reported;
 };
 
-/// Uses that are on record; writes how they ended.
+/// A request that was let through: its record, if there is something to record, and the look at what comes
+/// back.
 class Broker::State::Exchange final : public proxy::Exchange {
  public:
-  Exchange(State& state, std::vector<JournalEntry> ends) : state_(state), ends_(std::move(ends)) {}
+  Exchange(State& state, const proxy::Origin& origin, Record record)
+      : state_(state), origin_(origin), record_(std::move(record)) {}
+
+  std::unique_ptr<proxy::BodyTransform> on_response(proxy::ResponseHead& head) override {
+    // Only now: the body may have carried a secret that the head did not.
+    auto patterns = state_.sent.patterns(origin_);
+    if (!patterns) return nullptr;
+    return scrub_.emplace(std::move(patterns)).on_response(head);
+  }
+  std::optional<proxy::WipingBuffer> on_response_trailer(const proxy::Field& trailer) override {
+    return scrub_ ? scrub_->on_trailer(trailer) : std::nullopt;
+  }
   void finished(const proxy::Outcome& outcome) noexcept override {
-    state_.end_uses(std::move(ends_), outcome);
+    if (record_) record_->ended(outcome);
   }
 
  private:
   State& state_;
-  std::vector<JournalEntry> ends_;
+  proxy::Origin origin_;
+  Record record_;
+  std::optional<ResponseScrub> scrub_;
 };
 
 proxy::Verdict Broker::State::judge(const proxy::Origin& origin, proxy::RequestHead& head) {
   credentials.follow();
   const auto judgement = credentials.injector().judge(origin, head);
-  if (const auto* refused = std::get_if<Refused>(&judgement)) return refuse(origin, head, *refused);
+  if (const auto* refused = std::get_if<Refused>(&judgement)) {
+    RequestRecord record(journal, credentials, origin, head);
+    return refuse(*refused, record);
+  }
   const Found& found = std::get<Found>(judgement);
-  if (found.uses.empty()) return proxy::Pass{};
-  if (const auto refused = credentials.why_not(found)) return refuse(origin, head, *refused);
-  return let_through(origin, head, found);
+  const bool has_body_sites = credentials.body_swapper().has_sites();
+  Record record;
+  if (!found.uses.empty() || has_body_sites)
+    record = std::make_shared<RequestRecord>(journal, credentials, origin, head);
+  std::unique_ptr<proxy::BodyTransform> body;
+  if (has_body_sites) {
+    if (auto swap = credentials.body_swapper().swap(origin, head, body_calls(origin, record)))
+      body = std::move(swap->transform);
+  }
+  if (!found.uses.empty()) {
+    if (auto refusal = swap_head(origin, head, found, record)) return *std::move(refusal);
+  }
+  if (!body && !sent.patterns(origin)) {
+    if (found.uses.empty()) return proxy::Pass{};
+  } else {
+    narrow_codings(head);
+  }
+  return proxy::Pass{std::make_unique<Exchange>(*this, origin, std::move(record)), std::move(body)};
+}
+
+/// Puts the uses on record; then their secrets may be asked for.
+std::optional<Refused> Broker::State::let_go(const proxy::Origin& origin, const Found& found,
+                                             RequestRecord& record) {
+  if (auto refused = credentials.why_not(found)) return refused;
+  try {
+    for (const Use& use : found.uses) record.use(use);
+  } catch (const Error& error) {
+    return Refused{found.uses.front(), audit_unavailable(error.what(), error.hint())};
+  }
+  for (const Use& use : found.uses) {
+    if (credentials.credential(use.index).scrubbing == Scrubbing::lenient) continue;
+    sent.note(origin, use.index, credentials.version(), credentials.secret(use.index),
+              credentials.stand_in(use.index));
+  }
+  return std::nullopt;
 }
 
 /// Records, then swaps: in this order, whatever comes.
-proxy::Verdict Broker::State::let_through(const proxy::Origin& origin, proxy::RequestHead& head,
-                                          const Found& found) {
-  std::vector<JournalEntry> ends;
-  try {
-    ends = record_uses(origin, head, found);
-  } catch (const Error& error) {
-    return refuse(origin, head, {found.uses.front(), audit_unavailable(error.what(), error.hint())});
+std::optional<proxy::Refusal> Broker::State::swap_head(const proxy::Origin& origin, proxy::RequestHead& head,
+                                                       const Found& found, const Record& record) {
+  auto refused = let_go(origin, found, *record);
+  if (!refused) {
+    const auto lend = [this](std::size_t index) -> const vault::Secret& { return credentials.secret(index); };
+    refused = credentials.injector().inject(head, found, lend);
   }
-  const auto lend = [this](std::size_t index) -> const vault::Secret& { return credentials.secret(index); };
-  if (const auto refused = credentials.injector().inject(head, found, lend)) {
-    end_uses(std::move(ends), {.reason = refused->refusal.code});
-    return refuse(origin, head, *refused);
-  }
-  return proxy::Pass{std::make_unique<Exchange>(*this, std::move(ends))};
+  if (!refused) return std::nullopt;
+  record->ended({.reason = refused->refusal.code});
+  return refuse(*refused, *record);
 }
 
-/// One record a use; returns what is to be written when they ended. Throws Error(audit_unavailable), the
-/// uses that were recorded until then being ended.
-std::vector<JournalEntry> Broker::State::record_uses(const proxy::Origin& origin,
-                                                     const proxy::RequestHead& head, const Found& found) {
-  std::vector<JournalEntry> ends;
-  ends.reserve(found.uses.size());
-  for (const Use& use : found.uses) {
-    JournalEntry entry = entry_for("use", origin, head, use);
-    try {
-      entry.of = journal.write(entry);
-    } catch (...) {
-      end_uses(std::move(ends), {.reason = "audit_unavailable"});
-      throw;
-    }
-    entry.event = "use_done";
-    ends.push_back(std::move(entry));
-  }
-  return ends;
+/// What a body's transform asks, later, as it finds stand-ins.
+BodyCalls Broker::State::body_calls(const proxy::Origin& origin, const Record& record) {
+  return {.decide = [this, origin, record](std::size_t index, const std::string& site)
+              -> std::variant<std::monostate, proxy::Refusal> {
+            credentials.follow();  // a body may be on its way for long
+            const Found found{.uses = {{index, site}}, .swaps = {}};
+            if (const auto refused = let_go(origin, found, *record)) return refuse(*refused, *record);
+            return std::monostate{};
+          },
+          .lend = [this](std::size_t index) -> const vault::Secret& { return credentials.secret(index); },
+          .refused = [this, record](const Refused& refused) { refuse(refused, *record); }};
 }
 
-void Broker::State::end_uses(std::vector<JournalEntry> ends, const proxy::Outcome& outcome) noexcept {
-  for (JournalEntry& entry : ends) {
-    if (outcome.status != 0) entry.status = outcome.status;
-    entry.bytes = outcome.response_bytes;
-    entry.request_bytes = outcome.request_bytes;
-    entry.duration = outcome.duration;
-    entry.reason = outcome.reason;
-    journal.put_off(std::move(entry));
-  }
-}
-
-proxy::Refusal Broker::State::refuse(const proxy::Origin& origin, const proxy::RequestHead& head,
-                                     const Refused& refused) {
-  JournalEntry entry = entry_for("refused", origin, head, refused.stands);
-  entry.status = refused.refusal.status;
-  entry.reason = refused.refusal.code;
-  journal.write_or_owe(std::move(entry));
+proxy::Refusal Broker::State::refuse(const Refused& refused, RequestRecord& record) {
+  record.refused(refused);
   tell(refused.refusal);
   return refused.refusal;
-}
-
-/// Of a head that was not swapped: a path that holds a secret could not be redacted any more.
-JournalEntry Broker::State::entry_for(const char* event, const proxy::Origin& origin,
-                                      const proxy::RequestHead& head, const Use& use) const {
-  const std::string where = origin.to_string();
-  const std::string path = redact_target(head.target, credentials.injector().recogniser());
-  return JournalEntry(event, {.credential = credentials.name(use.index),
-                              .site = use.site,
-                              .method = cut(head.method),
-                              .origin = where,
-                              .path = path});
 }
 
 void Broker::State::refuse_connect(std::string_view to, const proxy::Refusal& refusal) noexcept {

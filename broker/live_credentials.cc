@@ -48,8 +48,11 @@ void LiveCredentials::take_over(std::vector<Live> live) {
   pairs.reserve(live.size());
   for (std::size_t i = 0; i < live.size(); ++i) pairs.push_back({&live[i].credential, stand_ins_[i]});
   Injector injector(pairs);
+  BodySwapper body_swapper(pairs);
   live_ = std::move(live);  // its elements stay where they are
   injector_ = std::move(injector);
+  body_swapper_ = std::move(body_swapper);
+  ++version_;
 }
 
 std::optional<Refused> LiveCredentials::why_not(const Found& found) {

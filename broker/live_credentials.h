@@ -1,9 +1,11 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "broker/body_swap.h"
 #include "broker/injector.h"
 #include "vault/vault.h"
 
@@ -29,6 +31,13 @@ class LiveCredentials {
   [[nodiscard]] std::optional<Refused> why_not(const Found& found);
 
   [[nodiscard]] const Injector& injector() const noexcept { return *injector_; }
+  [[nodiscard]] const BodySwapper& body_swapper() const noexcept { return *body_swapper_; }
+  [[nodiscard]] const std::string& stand_in(std::size_t index) const noexcept { return stand_ins_[index]; }
+  [[nodiscard]] const Credential& credential(std::size_t index) const noexcept {
+    return live_[index].credential;
+  }
+  /// Another number whenever the vault was read again: secrets may be others then.
+  [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
   [[nodiscard]] const std::string& name(std::size_t index) const noexcept {
     return live_[index].credential.name;
   }
@@ -48,6 +57,8 @@ class LiveCredentials {
   std::vector<Live> live_;  // in the order of stand_ins_
   vault::Vault vault_;
   std::optional<Injector> injector_;  // points into live_
+  std::optional<BodySwapper> body_swapper_;
+  std::uint64_t version_ = 0;
   std::optional<proxy::Refusal> fault_;
 };
 

@@ -1,0 +1,97 @@
+#include "broker/response_scrub.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "broker/scrubber.h"
+#include "proxy/content_coding.h"
+#include "proxy/decoded_body.h"
+
+namespace standin::broker {
+namespace {
+
+bool is_any_of(std::string_view name, std::span<const std::string_view> names) noexcept {
+  return std::ranges::any_of(names, [&](std::string_view one) { return proxy::same_name(one, name); });
+}
+
+/// The scrubber with what it looks for.
+class OwningScrubber final : public proxy::BodyTransform {
+ public:
+  explicit OwningScrubber(std::shared_ptr<const ScrubPatterns> patterns)
+      : patterns_(std::move(patterns)), scrubber_(*patterns_) {}
+  std::optional<proxy::Refusal> feed(std::string_view piece, proxy::WipingBuffer& out) override {
+    return scrubber_.feed(piece, out);
+  }
+  std::optional<proxy::Refusal> finish(proxy::WipingBuffer& out) override { return scrubber_.finish(out); }
+
+ private:
+  std::shared_ptr<const ScrubPatterns> patterns_;
+  Scrubber scrubber_;
+};
+
+/// For a body in a coding that can't be read: nobody knows what is in it.
+class Unreadable final : public proxy::BodyTransform {
+ public:
+  std::optional<proxy::Refusal> feed(std::string_view, proxy::WipingBuffer&) override { return refusal(); }
+  std::optional<proxy::Refusal> finish(proxy::WipingBuffer&) override { return refusal(); }
+
+ private:
+  static proxy::Refusal refusal() {
+    return {502, "response_unreadable", "the response is in a content coding that standin can't look into",
+            "it might have the secret in it; 'standin edit NAME --no-scrub' lets such responses through"};
+  }
+};
+
+/// All Content-Encoding fields as one list (RFC 9110 5.3), taken out of the head.
+std::string take_codings(std::vector<proxy::Field>& fields) {
+  std::string all;
+  std::erase_if(fields, [&](const proxy::Field& field) {
+    if (!proxy::same_name(field.name, "Content-Encoding")) return false;
+    all.append(all.empty() ? "" : ",").append(field.value);
+    return true;
+  });
+  return all;
+}
+
+/// Said of the bytes as the origin sent them, which the child does not get.
+void drop_untrue(std::vector<proxy::Field>& fields) {
+  constexpr std::array<std::string_view, 4> of_coded_bytes{"Content-MD5", "Digest", "Content-Digest",
+                                                           "Accept-Ranges"};
+  std::erase_if(fields, [&](const proxy::Field& field) { return is_any_of(field.name, of_coded_bytes); });
+}
+
+}  // namespace
+
+std::unique_ptr<proxy::BodyTransform> ResponseScrub::on_response(proxy::ResponseHead& head) const {
+  for (std::size_t i = 0; i < head.fields.size(); ++i) {
+    if (proxy::same_name(head.fields[i].name, "Set-Cookie")) continue;
+    if (auto value = scrubbed(*patterns_, head.fields[i].value)) head.replace_value(i, *std::move(value));
+  }
+  if (auto reason = scrubbed(*patterns_, head.reason)) head.replace_reason(*std::move(reason));
+  if (head.status < 200) return nullptr;
+  auto scrubber = std::make_unique<OwningScrubber>(patterns_);
+  const std::string coded = take_codings(head.fields);
+  const auto codings = proxy::read_codings(coded);
+  if (!codings) return std::make_unique<Unreadable>();
+  if (codings->empty()) return scrubber;
+  drop_untrue(head.fields);
+  return std::make_unique<proxy::DecodedBody>(*codings, std::move(scrubber));
+}
+
+std::optional<proxy::WipingBuffer> ResponseScrub::on_trailer(const proxy::Field& trailer) const {
+  return scrubbed(*patterns_, trailer.value);
+}
+
+void narrow_codings(proxy::RequestHead& head) {
+  for (std::size_t i = 0; i < head.fields.size(); ++i) {
+    if (!proxy::same_name(head.fields[i].name, "Accept-Encoding")) continue;
+    const std::string narrowed = proxy::narrow_accept_encoding(head.fields[i].value);
+    if (narrowed == head.fields[i].value) continue;
+    proxy::WipingBuffer value;
+    proxy::append(value, narrowed);
+    head.replace_value(i, std::move(value));
+  }
+}
+
+}  // namespace standin::broker
