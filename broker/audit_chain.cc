@@ -1,5 +1,9 @@
 #include "broker/audit_chain.h"
 
+#include <algorithm>
+
+#include "broker/error.h"
+
 namespace standin::broker::audit {
 
 Chain::Chain(vault::Secret key, std::string run, std::string identity)
@@ -8,18 +12,44 @@ Chain::Chain(vault::Secret key, std::string run, std::string identity)
       identity_(std::move(identity)),
       prev_(Mac::of_chain(key_, run_)) {}
 
-std::string_view Chain::make_line(const AuditRecord& record, Time time, std::string_view after) {
-  const Place place{format_time(time), run_, next_seq_, identity_, after, prev_at_, prev_.text()};
-  made_ = write_line(key_, record, place, line_);
-  made_time_ = time;
-  return line_;
+void Chain::begin(Time now) {
+  text_.clear();
+  lines_.clear();
+  time_ = std::max(now, last_time_);
+  time_text_ = times_.of(time_);
 }
 
-std::uint64_t Chain::written(std::optional<std::uint64_t> at) noexcept {
-  prev_ = made_;
-  prev_at_ = at;
-  last_time_ = made_time_;
-  return next_seq_++;
+// Where one write puts several lines is known only afterwards. They stand directly behind each other, and
+// having no prev_at says so.
+void Chain::add(const AuditRecord& record, std::string_view after) {
+  const bool first = lines_.empty();
+  const Place place{.time = time_text_,
+                    .run = run_,
+                    .seq = next_seq_ + lines_.size(),
+                    .identity = identity_,
+                    .after = first && is_empty() ? after : std::string_view(),
+                    .prev_at = first ? prev_at_ : std::nullopt,
+                    .prev = first ? prev_.text() : lines_.back().mac.text()};
+  const auto begin = text_.size();
+  const auto mac = write_line(key_, record, place, text_);
+  lines_.push_back({begin, text_.size(), mac});
+  if (text_.size() - begin > max_line_bytes) {
+    throw Error(Error::Kind::audit_unavailable,
+                "a record of more than 4 MiB can't be written to the audit log");
+  }
+}
+
+std::size_t Chain::written(std::size_t bytes, std::uint64_t at) noexcept {
+  const auto is_whole = [bytes](const Line& line) { return line.end <= bytes + 1; };
+  const auto whole = static_cast<std::size_t>(std::ranges::find_if_not(lines_, is_whole) - lines_.begin());
+  if (whole > 0) {
+    const Line& last = lines_[whole - 1];
+    prev_ = last.mac;
+    prev_at_ = at + last.begin;
+    last_time_ = time_;
+    next_seq_ += whole;
+  }
+  return whole;
 }
 
 }  // namespace standin::broker::audit

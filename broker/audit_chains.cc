@@ -10,12 +10,12 @@ void Chains::begin_file(std::filesystem::path path, std::string day) {
 }
 
 void Chains::line(std::string_view text, std::uint64_t offset, std::uint64_t number) {
-  const Where where{files_.size() - 1, number, offset};
+  const Where where{files_.size() - 1, number, offset, offset + text.size() + 1};
   if (accept_if_authentic(text, where)) return;
   // Cut at each beginning of a record: what follows a torn piece on its line may be whole.
   do {
     const auto taken = take_piece(text);
-    piece(taken, {where.file, number, offset});
+    piece(taken, {where.file, number, offset, offset + taken.size() + 1});
     offset += taken.size();
   } while (!text.empty());
 }
@@ -92,7 +92,7 @@ void Chains::take_place(Run& run, const std::string& id, const Frame& frame, con
     if (!follows)
       report(Kind::changed, where, id, frame.seq,
              "the record does not follow the one before it in its chain");
-    if (run.prev_known) check_shift(run, id, frame);
+    if (run.prev_known) check_shift(run, id, frame, where);
   }
   run.next = frame.seq + 1;
   run.damaged_to = 0;
@@ -116,11 +116,14 @@ void Chains::take_late(Run& run, const Frame& frame, const Where& where) {
   if (behind.first <= behind.last) run.gaps.push_back(behind);
 }
 
-// `run.last` is still the record before this one.
-void Chains::check_shift(const Run& run, const std::string& id, const Frame& frame) {
-  if (!frame.prev_at || *frame.prev_at == run.last.offset) return;
-  const auto shift = static_cast<std::int64_t>(*frame.prev_at - run.last.offset);
-  files_[run.last.file].shifts.try_emplace(shift, run.last, &id);
+// `run.last` is still the record before this one. Without a prev_at, this one was written together with it.
+void Chains::check_shift(const Run& run, const std::string& id, const Frame& frame, const Where& where) {
+  const bool together = !frame.prev_at;
+  if (together && where.file != run.last.file) return;  // one of them is in another day's file: told already
+  const auto due = together ? run.last.end : *frame.prev_at;
+  const Where& found = together ? where : run.last;
+  if (found.offset == due) return;
+  files_[found.file].shifts.try_emplace(static_cast<std::int64_t>(due - found.offset), found, &id);
 }
 
 void Chains::report(Kind kind, const Where& where, std::string_view run, std::uint64_t seq,

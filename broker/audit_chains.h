@@ -38,6 +38,7 @@ class Chains {
     std::size_t file = 0;
     std::uint64_t line = 0;
     std::uint64_t offset = 0;
+    std::uint64_t end = 0;  // where the next line begins
   };
   /// Seqs that were passed over, from first to last.
   struct Gap {
@@ -75,7 +76,7 @@ class Chains {
   void accept(const Frame& frame, const Where& where);
   void take_place(Run& run, const std::string& id, const Frame& frame, const Where& where);
   void take_late(Run& run, const Frame& frame, const Where& where);
-  void check_shift(const Run& run, const std::string& id, const Frame& frame);
+  void check_shift(const Run& run, const std::string& id, const Frame& frame, const Where& where);
   void claim_place(const Head& head);
   std::pair<const std::string, Run>& find_run(std::string_view id);
   [[nodiscard]] bool began_before_log(std::string_view run) const;

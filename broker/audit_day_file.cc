@@ -4,8 +4,6 @@
 
 #include <cerrno>
 
-#include "broker/error.h"
-
 namespace standin::broker::audit {
 
 namespace {
@@ -44,20 +42,18 @@ bool DayFile::is_in_place() {
   return true;
 }
 
-std::optional<std::uint64_t> DayFile::append(std::string_view line) {
-  const auto written = write_once(file_.get(), line);
-  if (written < 0) throw_unwritable(path_, errno);
-  const auto count = static_cast<std::size_t>(written);
+DayFile::Written DayFile::append(std::string_view lines) noexcept {
+  const auto count = write_once(file_.get(), lines);
+  if (count < 0) return {0, 0, unwritable(path_, errno)};
   const auto end = ::lseek(file_.get(), 0, SEEK_CUR);  // O_APPEND leaves it behind what was written
-  if (count + 1 < line.size()) {
-    // A full disk, most likely. Cutting the piece off again could cut another process's record: it stays, as
-    // a line of its own where there is room for the newline, and trying that tells the reason.
-    const int error = end_line();
-    throw_unwritable(path_, error != 0 ? error : ENOSPC);
-  }
-  if (count < line.size()) end_line();
-  if (end < written) return std::nullopt;
-  return static_cast<std::uint64_t>(end - written);
+  Written written{static_cast<std::size_t>(count), static_cast<std::uint64_t>(end - count), std::nullopt};
+  if (written.bytes == lines.size()) return written;
+  // A full disk, most likely. Cutting the piece off again could cut another process's record: it stays, as
+  // a line of its own where there is room for the newline, and trying that tells the reason.
+  const bool torn = count > 0 && lines[written.bytes - 1] != '\n';
+  const int error = torn ? end_line() : 0;
+  if (written.bytes + 1 < lines.size()) written.fault = unwritable(path_, error != 0 ? error : ENOSPC);
+  return written;
 }
 
 int DayFile::end_line() const noexcept { return write_once(file_.get(), "\n") < 0 ? errno : 0; }

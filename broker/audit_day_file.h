@@ -20,9 +20,15 @@ class DayFile {
   /// Makes sure that the file of `day` is open and in its place. Throws Error(audit_unavailable).
   void open(std::string_view day);
 
-  /// Appends `line`, which ends with a newline, in one write. Returns at which byte it begins, where the
-  /// system tells. Throws Error(audit_unavailable) unless all of it was written, or all but the newline.
-  std::optional<std::uint64_t> append(std::string_view line);
+  /// How much of a text is in the file.
+  struct Written {
+    std::size_t bytes = 0;       // from its beginning
+    std::uint64_t at = 0;        // where that stands
+    std::optional<Error> fault;  // audit_unavailable: why not all of it, or all but its last newline
+  };
+  /// Appends `lines`, each ending with a newline, in one write. Out of memory ends the process: a record that
+  /// was written must not be taken for one that was not.
+  Written append(std::string_view lines) noexcept;
 
   [[nodiscard]] const std::filesystem::path& folder() const noexcept { return folder_; }
   [[nodiscard]] const std::string& day() const noexcept { return day_; }

@@ -9,7 +9,6 @@
 #include <memory>
 #include <system_error>
 
-#include "broker/error.h"
 #include "proxy/ascii.h"
 
 namespace standin::broker::audit {
@@ -80,10 +79,13 @@ std::string_view day_in_name(std::string_view name) noexcept {
 
 }  // namespace
 
-void throw_unwritable(const std::filesystem::path& path, int error) {
-  throw_unavailable("the audit log at " + path.string() + " can't be written: " + reason_of(error),
-                    hint_for(error, path));
+Error unwritable(const std::filesystem::path& path, int error) {
+  return {Error::Kind::audit_unavailable,
+          "the audit log at " + path.string() + " can't be written: " + reason_of(error),
+          hint_for(error, path)};
 }
+
+void throw_unwritable(const std::filesystem::path& path, int error) { throw Error(unwritable(path, error)); }
 
 void throw_unreadable(const std::filesystem::path& path, int error) {
   throw_unavailable("the audit log at " + path.string() + " can't be read: " + reason_of(error),

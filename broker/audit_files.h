@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "broker/error.h"
 #include "vault/descriptor.h"
 
 /// The audit log's folder and its files, one a day.
@@ -16,6 +17,7 @@ namespace standin::broker::audit {
 using vault::Descriptor;
 
 /// Error(audit_unavailable), with a hint that fits `error` (an errno).
+Error unwritable(const std::filesystem::path& path, int error);
 [[noreturn]] void throw_unwritable(const std::filesystem::path& path, int error);
 [[noreturn]] void throw_unreadable(const std::filesystem::path& path, int error);
 

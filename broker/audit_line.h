@@ -23,6 +23,18 @@ inline constexpr std::size_t run_length = 16;
 using Time = std::chrono::time_point<std::chrono::system_clock, std::chrono::microseconds>;
 
 std::string format_time(Time time);
+
+/// The same for one time after another: what the times of one second share is formatted once.
+class TimeText {
+ public:
+  /// Valid until the next call.
+  std::string_view of(Time time);
+
+ private:
+  std::string text_;
+  std::chrono::sys_seconds second_{};
+};
+
 std::string day_of(Time time);
 /// The day (2026-03-01) on which a chain of this name began; nullopt where it is not 16 hex digits.
 std::optional<std::string> day_of_run(std::string_view run);
@@ -30,7 +42,7 @@ bool is_run_id(std::string_view run) noexcept;
 
 /// What a record gets on top of what it says: its place.
 struct Place {
-  std::string time;
+  std::string_view time;
   std::string_view run;
   std::uint64_t seq = 0;
   std::string_view identity;  // the fields user and pid, as identity_fields() made them
@@ -39,10 +51,13 @@ struct Place {
   std::string_view prev;
 };
 std::string identity_fields(std::string_view user, std::int64_t pid);
+/// What a record is about (credential, site, method, origin, path) as its line says it: a use and its end say
+/// the same.
+std::string subject_fields(const AuditRecord& record);
 
-/// Writes the whole line, newline included, over `line`. Returns its mac. Throws std::invalid_argument where
+/// Appends the whole line, newline included, to `out`. Returns its mac. Throws std::invalid_argument where
 /// the event is not [a-z_]+.
-Mac write_line(const vault::Secret& key, const AuditRecord& record, const Place& place, std::string& line);
+Mac write_line(const vault::Secret& key, const AuditRecord& record, const Place& place, std::string& out);
 
 /// What stands at fixed places at the front of every record, of a torn one too.
 struct Head {

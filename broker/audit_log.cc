@@ -56,18 +56,26 @@ AuditLog::AuditLog(std::filesystem::path folder, vault::Secret key, std::string 
 AuditLog::~AuditLog() = default;
 
 std::uint64_t AuditLog::append(const AuditRecord& record) {
+  auto appended = append({&record, 1});
+  if (appended.fault) throw Error(*std::move(appended.fault));
+  return appended.last_seq;
+}
+
+Appended AuditLog::append(std::span<const AuditRecord> records) {
   const std::lock_guard lock(state_->mutex);
   auto& [mutex, chain, file] = *state_;
-  const auto time = chain.next_time(now());
-  file.open(audit::day_of(time));
-  const auto after =
-      chain.is_empty() ? audit::find_last_record(file.folder(), file.day(), chain.key()) : std::string();
-  const auto line = chain.make_line(record, time, after);
-  if (line.size() > audit::max_line_bytes) {
-    throw Error(Error::Kind::audit_unavailable,
-                "a record of more than 4 MiB can't be written to the audit log");
+  try {
+    chain.begin(now());
+    file.open(chain.day());
+    const auto after =
+        chain.is_empty() ? audit::find_last_record(file.folder(), file.day(), chain.key()) : std::string();
+    for (const AuditRecord& record : records) chain.add(record, after);
+    auto written = file.append(chain.text());
+    const auto count = chain.written(written.bytes, written.at);
+    return {count, chain.last_seq(), std::move(written.fault)};
+  } catch (const Error& error) {
+    return {0, chain.last_seq(), error};
   }
-  return chain.written(file.append(line));
 }
 
 const std::string& AuditLog::run() const noexcept { return state_->chain.run(); }

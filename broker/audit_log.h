@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -27,6 +28,7 @@ struct AuditRecord {
   std::string_view method;
   std::string_view origin;
   std::string_view path;
+  std::string_view subject;  // these five as audit::subject_fields() made them, instead of them
   std::optional<unsigned> status;
   std::optional<std::uint64_t> bytes;          // response body, as received
   std::optional<std::uint64_t> request_bytes;  // request body, as sent
@@ -35,11 +37,18 @@ struct AuditRecord {
   std::optional<std::uint64_t> of;  // use_done: the seq of the use it ends
 };
 
+/// How far an append of several records came.
+struct Appended {
+  std::size_t records = 0;     // so many are in the log, the first ones
+  std::uint64_t last_seq = 0;  // the chain's last
+  std::optional<Error> fault;  // audit_unavailable: why not all of them
+};
+
 /// The writer of one chain: the records of one run, or of one vault command (docs/audit-format.md).
 ///
-/// append() writes one line with one write() at the end of today's file (O_APPEND), so that many processes
+/// append() writes lines with one write() at the end of today's file (O_APPEND), so that many processes
 /// share a file and none waits for another. Each record carries the mac of the one before it. When append()
-/// returns, the record is with the kernel: it survives this process being killed. Thread-safe.
+/// returns, the records are with the kernel: they survive this process being killed. Thread-safe.
 class AuditLog {
  public:
   /// `run` names the chain: new_run_id(), or it throws std::invalid_argument. `key`:
@@ -54,6 +63,8 @@ class AuditLog {
   /// written; the chain then goes on from the last whole record. Where a file-size limit can be met, the
   /// process has to ignore SIGXFSZ.
   std::uint64_t append(const AuditRecord& record);
+  /// All of them in one write: cheaper than one by one, and they stand together. Throws no Error.
+  Appended append(std::span<const AuditRecord> records);
 
   [[nodiscard]] const std::string& run() const noexcept;
 

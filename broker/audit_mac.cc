@@ -1,9 +1,12 @@
 #include "broker/audit_mac.h"
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 
 #include <sodium.h>
+
+#include "proxy/base64.h"
 
 namespace standin::broker::audit {
 
@@ -23,13 +26,17 @@ std::array<unsigned char, 32> keyed_hash(const vault::Secret& key, std::string_v
   });
 }
 
+/// RFC 4648 5.
+constexpr char url_safe(char c) noexcept { return c == '+' ? '-' : c == '/' ? '_' : c; }
+
 }  // namespace
 
 Mac Mac::of_record(const vault::Secret& key, std::string_view signed_part) {
   const auto hash = keyed_hash(key, signed_part);
+  std::array<char, proxy::base64_size(hash.size())> padded;
+  proxy::encode_base64(hash, padded.data());
   Mac mac;
-  sodium_bin2base64(mac.text_.data(), mac.text_.size(), hash.data(), hash.size(),
-                    sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+  std::ranges::transform(padded.begin(), padded.begin() + length, mac.text_.begin(), url_safe);
   return mac;
 }
 

@@ -23,7 +23,7 @@ class Mac {
   [[nodiscard]] bool fits(std::string_view text) const noexcept;
 
  private:
-  std::array<char, length + 1> text_{};  // and the NUL that libsodium writes
+  std::array<char, length> text_{};
 };
 
 }  // namespace standin::broker::audit

@@ -52,7 +52,7 @@ struct Broker::State {
                                         const Found& found);
   void end_uses(std::vector<JournalEntry> uses, const proxy::Outcome& outcome) noexcept;
   proxy::Refusal refuse(const proxy::Origin& origin, const proxy::RequestHead& head, const Refused& refused);
-  void refuse_connect(std::string to, const proxy::Refusal& refusal) noexcept;
+  void refuse_connect(std::string_view to, const proxy::Refusal& refusal) noexcept;
   JournalEntry entry_for(const char* event, const proxy::Origin& origin, const proxy::RequestHead& head,
                          const Use& use) const;
   void tell(const proxy::Refusal& refusal);
@@ -134,10 +134,7 @@ void Broker::State::end_uses(std::vector<JournalEntry> ends, const proxy::Outcom
     entry.request_bytes = outcome.request_bytes;
     entry.duration = outcome.duration;
     entry.reason = outcome.reason;
-    if (!journal.write_or_owe(std::move(entry))) {
-      tell(audit_unavailable("how a request ended could not be recorded",
-                             "it is, when the log can be written again"));
-    }
+    journal.put_off(std::move(entry));
   }
 }
 
@@ -154,18 +151,17 @@ proxy::Refusal Broker::State::refuse(const proxy::Origin& origin, const proxy::R
 /// Of a head that was not swapped: a path that holds a secret could not be redacted any more.
 JournalEntry Broker::State::entry_for(const char* event, const proxy::Origin& origin,
                                       const proxy::RequestHead& head, const Use& use) const {
-  JournalEntry entry(event);
-  entry.credential = credentials.name(use.index);
-  entry.site = use.site;
-  entry.method = cut(head.method);
-  entry.origin = origin.to_string();
-  entry.path = redact_target(head.target, credentials.injector().recogniser());
-  return entry;
+  const std::string where = origin.to_string();
+  const std::string path = redact_target(head.target, credentials.injector().recogniser());
+  return JournalEntry(event, {.credential = credentials.name(use.index),
+                              .site = use.site,
+                              .method = cut(head.method),
+                              .origin = where,
+                              .path = path});
 }
 
-void Broker::State::refuse_connect(std::string to, const proxy::Refusal& refusal) noexcept {
-  JournalEntry entry("refused");
-  entry.origin = std::move(to);
+void Broker::State::refuse_connect(std::string_view to, const proxy::Refusal& refusal) noexcept {
+  JournalEntry entry("refused", {.origin = to});
   entry.status = refusal.status;
   entry.reason = refusal.code;
   journal.write_or_owe(std::move(entry));
@@ -195,8 +191,7 @@ std::optional<proxy::Refusal> Broker::check_connect(const proxy::Endpoint& to, C
       direct ? state_->egress.check_address(literal, to.address) : Egress::check_metadata(to.address);
   if (!refusal && (!direct || to.address.is_loopback())) return std::nullopt;
   if (!refusal) {
-    JournalEntry entry("tunnel");
-    entry.origin = text_of(to);
+    JournalEntry entry("tunnel", {.origin = text_of(to)});
     entry.reason = "direct";
     try {
       state_->journal.write(entry);
@@ -210,8 +205,7 @@ std::optional<proxy::Refusal> Broker::check_connect(const proxy::Endpoint& to, C
 }
 
 void Broker::on_uncaptured(const proxy::Endpoint& to, const char* reason) noexcept {
-  JournalEntry entry("tunnel");
-  entry.origin = text_of(to);
+  JournalEntry entry("tunnel", {.origin = text_of(to)});
   entry.reason = reason;
   state_->journal.write_or_owe(std::move(entry));
 }
@@ -237,10 +231,18 @@ proxy::Verdict Broker::on_request(const proxy::Origin& origin, proxy::RequestHea
   return state_->judge(origin, head);
 }
 
+void Broker::on_turn_end() noexcept {
+  try {
+    state_->journal.settle();
+  } catch (const std::exception&) {
+    state_->tell(audit_unavailable("how a request ended could not be recorded",
+                                   "it is, when the log can be written again"));
+  }
+}
+
 std::optional<proxy::Refusal> Broker::on_tunnel(const proxy::Origin& origin,
                                                 const proxy::IpAddress* address) {
-  JournalEntry entry("tunnel");
-  entry.origin = origin.to_string();
+  JournalEntry entry("tunnel", {.origin = origin.to_string()});
   if (address != nullptr) entry.reason = "address " + address->to_string();
   try {
     state_->journal.write(entry);
@@ -252,10 +254,9 @@ std::optional<proxy::Refusal> Broker::on_tunnel(const proxy::Origin& origin,
 
 void Broker::on_refused(const proxy::Origin* origin, std::string_view method, std::string_view target,
                         const proxy::Refusal& refusal) noexcept {
-  JournalEntry entry("refused");
-  entry.method = cut(method);
-  if (origin != nullptr) entry.origin = origin->to_string();
-  entry.path = redact_target(target, state_->credentials.injector().recogniser());
+  const std::string where = origin != nullptr ? origin->to_string() : "";
+  const std::string path = redact_target(target, state_->credentials.injector().recogniser());
+  JournalEntry entry("refused", {.method = cut(method), .origin = where, .path = path});
   entry.status = refusal.status;
   entry.reason = refusal.code;
   state_->journal.write_or_owe(std::move(entry));

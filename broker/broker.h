@@ -40,8 +40,9 @@ enum class ConnectWay : std::uint8_t {
 /// reached by the next run. A vault that changed and can't be read again refuses every use, 502
 /// secret_unusable; a credential that is gone, 403 denied_by_rule.
 ///
-/// Every use is on record before on_request() returns. When the log can't be written, nothing is swapped
-/// (503 audit_unavailable); how an exchange ended is kept then, and written before the next use.
+/// Every use is on record before on_request() returns. How it ended is written with the next record, or when
+/// the proxy's turn ends: one write is most of what a record costs. When the log can't be written, nothing is
+/// swapped (503 audit_unavailable); how an exchange ended is kept then, and written before the next use.
 ///
 /// Thread: the constructor and stand_ins() on one thread before the proxy starts; what says so on any; the
 /// rest on the proxy's. The broker must outlive the proxy and its exchanges. The constructor throws
@@ -73,6 +74,7 @@ class Broker final : public proxy::Interceptor {
   std::optional<proxy::Refusal> check_address(const proxy::Origin& origin,
                                               const proxy::IpAddress& address) override;
   proxy::Verdict on_request(const proxy::Origin& origin, proxy::RequestHead& head) override;
+  void on_turn_end() noexcept override;
   std::optional<proxy::Refusal> on_tunnel(const proxy::Origin& origin,
                                           const proxy::IpAddress* address) override;
   void on_refused(const proxy::Origin* origin, std::string_view method, std::string_view target,

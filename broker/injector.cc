@@ -229,13 +229,13 @@ class Injector::Judge {
     const Credential& credential = *injector_.credentials_[match.index];
     const auto grammar = grammar_at(credential, place);
     if (!grammar && !place.authentication) return true;
-    const std::string site = site_of(place, grammar.value_or(default_grammar(place)));
+    std::string site = site_of(place, grammar.value_or(default_grammar(place)));
     if (!credential.is_bound_to(origin_)) {
       refused_ = {{match.index, site}, wrong_origin(credential, site, origin_)};
     } else if (!grammar) {
       refused_ = {{match.index, site}, wrong_site(credential, site)};
     } else {
-      const std::size_t use = use_of(match.index, site);
+      const std::size_t use = use_of(match.index, std::move(site));
       found_.swaps.push_back({field, offset + match.begin, offset + match.end, use, *grammar});
     }
     return !refused_;
@@ -245,11 +245,11 @@ class Injector::Judge {
     return place.kind == Site::Kind::basic ? Grammar::basic : Grammar::field;
   }
 
-  std::size_t use_of(std::size_t index, const std::string& site) {
+  std::size_t use_of(std::size_t index, std::string site) {
     for (std::size_t i = 0; i < found_.uses.size(); ++i) {
       if (found_.uses[i].index == index && is_same_site(found_.uses[i].site, site)) return i;
     }
-    found_.uses.push_back({index, site});
+    found_.uses.push_back({index, std::move(site)});
     return found_.uses.size() - 1;
   }
 

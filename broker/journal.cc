@@ -1,20 +1,23 @@
 #include "broker/journal.h"
 
+#include <algorithm>
+#include <span>
 #include <string_view>
+
+#include "broker/audit_line.h"
 
 namespace standin::broker {
 namespace {
+
+/// Of what is owed, in one write: a log that comes back after a long time is no reason for one of megabytes.
+constexpr std::size_t most_at_once = 64;
 
 bool is_refusal(const JournalEntry& entry) noexcept { return std::string_view(entry.event) == "refused"; }
 
 AuditRecord record_of(const JournalEntry& entry) {
   AuditRecord record;
   record.event = entry.event;
-  record.credential = entry.credential;
-  record.site = entry.site;
-  record.method = entry.method;
-  record.origin = entry.origin;
-  record.path = entry.path;
+  record.subject = entry.subject;
   record.status = entry.status;
   record.bytes = entry.bytes;
   record.request_bytes = entry.request_bytes;
@@ -26,15 +29,25 @@ AuditRecord record_of(const JournalEntry& entry) {
 
 }  // namespace
 
+JournalEntry::JournalEntry(const char* what, const Subject& about) : event(what) {
+  AuditRecord record;
+  record.credential = about.credential;
+  record.site = about.site;
+  record.method = about.method;
+  record.origin = about.origin;
+  record.path = about.path;
+  subject = audit::subject_fields(record);
+}
+
 std::uint64_t Journal::write(const JournalEntry& entry) {
   const std::lock_guard lock(mutex_);
-  return write_now(entry);
+  return write_now(&entry);
 }
 
 bool Journal::write_or_owe(JournalEntry entry) noexcept {
   const std::lock_guard lock(mutex_);
   try {
-    write_now(entry);
+    write_now(&entry);
     return true;
   } catch (...) {
     owe(std::move(entry));
@@ -44,25 +57,46 @@ bool Journal::write_or_owe(JournalEntry entry) noexcept {
 
 void Journal::settle() {
   const std::lock_guard lock(mutex_);
-  settle_now();
+  write_now(nullptr);
 }
 
-std::uint64_t Journal::write_now(const JournalEntry& entry) {
-  settle_now();
-  return log_.append(record_of(entry));
-}
-
-void Journal::settle_now() {
-  for (; !owed_.empty(); owed_.pop_front()) {
-    log_.append(record_of(owed_.front()));
-    if (is_refusal(owed_.front())) --owed_refusals_;
+/// Writes what is owed and then `last`, if there is one; returns the seq of what was written last.
+std::uint64_t Journal::write_now(const JournalEntry* last) {
+  std::string uncounted;
+  for (bool all = false; !all;) {
+    batch_.clear();
+    const auto owed = std::min(owed_.size(), most_at_once);
+    for (const JournalEntry& entry : std::span(owed_).first(owed)) batch_.push_back(record_of(entry));
+    all = owed == owed_.size();
+    if (all && uncounted_refusals_ > 0) {
+      uncounted = "audit_unavailable: " + std::to_string(uncounted_refusals_) +
+                  " more refusals while the log could not be written";
+      AuditRecord& refusals = batch_.emplace_back();
+      refusals.event = "refused";
+      refusals.reason = uncounted;
+    }
+    if (all && last != nullptr) batch_.push_back(record_of(*last));
+    if (batch_.empty()) break;
+    const Appended appended = log_.append(batch_);
+    forget(appended.records);
+    if (appended.fault) throw Error(*appended.fault);
+    if (all) return appended.last_seq;
   }
-  if (uncounted_refusals_ == 0) return;
-  JournalEntry summary("refused");
-  summary.reason = "audit_unavailable: " + std::to_string(uncounted_refusals_) +
-                   " more refusals while the log could not be written";
-  log_.append(record_of(summary));
-  uncounted_refusals_ = 0;
+  return 0;
+}
+
+/// So many of the last batch stand in the log: first what was owed, then the count of refusals.
+void Journal::forget(std::size_t records) noexcept {
+  const auto owed = std::min(records, owed_.size());
+  const auto end = owed_.begin() + static_cast<std::ptrdiff_t>(owed);
+  owed_refusals_ -= static_cast<std::size_t>(std::count_if(owed_.begin(), end, is_refusal));
+  owed_.erase(owed_.begin(), end);
+  if (records > owed) uncounted_refusals_ = 0;
+}
+
+void Journal::put_off(JournalEntry entry) noexcept {
+  const std::lock_guard lock(mutex_);
+  owe(std::move(entry));
 }
 
 // Out of memory ends the process here, as it must: an entry that is neither written nor kept is a hole.

@@ -2,27 +2,34 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "broker/audit_log.h"
 
 namespace standin::broker {
 
+/// What a record is about. Redacted.
+struct Subject {
+  std::string_view credential = {}, site = {}, method = {}, origin = {}, path = {};
+};
+
 /// An AuditRecord that owns its texts, for one that is written later than it is made.
 struct JournalEntry {
-  explicit JournalEntry(const char* what) : event(what) {}
+  explicit JournalEntry(const char* what, const Subject& about = {});
   const char* event;
-  std::string credential, site, method, origin, path, reason;
+  std::string subject;  // audit::subject_fields()
+  std::string reason;
   std::optional<unsigned> status;
   std::optional<std::uint64_t> bytes, request_bytes, of;
   std::optional<std::chrono::microseconds> duration;
 };
 
-/// The broker's way into the audit log. What happened and could not be written down is owed: it is kept, in
-/// order, and written before anything else is, so that nothing new is let through until it stands there.
+/// The broker's way into the audit log. What happened and is not written down yet is owed: it is kept, in
+/// order, and written before anything else is, in one write with that, so that nothing new is let through
+/// until it stands there. It is owed because it could not be written, or because it may wait (put_off()).
 ///
 /// Refusals are owed up to a bound, because a child can make as many as it likes while the disk is full;
 /// past it they are counted, and the count is written. Thread-safe: what the proxy saw and what kernel
@@ -38,17 +45,21 @@ class Journal {
   std::uint64_t write(const JournalEntry& entry);
   /// Writes it, or owes it. False where it is owed.
   bool write_or_owe(JournalEntry entry) noexcept;
+  /// Owes it until the next write, or until settle(), which must be soon: a process that is killed meanwhile
+  /// leaves no record of it.
+  void put_off(JournalEntry entry) noexcept;
   /// Writes what is owed. Throws Error(audit_unavailable).
   void settle();
 
  private:
-  std::uint64_t write_now(const JournalEntry& entry);
-  void settle_now();
+  std::uint64_t write_now(const JournalEntry* last);
+  void forget(std::size_t records) noexcept;
   void owe(JournalEntry entry);
 
   AuditLog& log_;
   std::mutex mutex_;
-  std::deque<JournalEntry> owed_;
+  std::vector<JournalEntry> owed_;
+  std::vector<AuditRecord> batch_;  // kept for its memory
   std::size_t owed_refusals_ = 0;
   std::uint64_t uncounted_refusals_ = 0;
 };

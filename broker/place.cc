@@ -23,11 +23,10 @@ void append_percent_encoded(proxy::WipingBuffer& out, unsigned char byte) {
   out.push_back(hex[byte & 15]);
 }
 
+/// As the grammars have it that encode at all.
 void append_byte(proxy::WipingBuffer& out, unsigned char byte, Grammar grammar) {
   const bool form = grammar == Grammar::basic_form;
-  if (grammar == Grammar::field || grammar == Grammar::basic) {
-    out.push_back(static_cast<char>(byte));
-  } else if (form && byte == ' ') {
+  if (form && byte == ' ') {
     out.push_back('+');
   } else if (form ? is_alnum(byte) || byte == '-' || byte == '.' || byte == '_' || byte == '*'
                   : is_unreserved(byte)) {
@@ -80,6 +79,10 @@ std::string_view to_string(Unusable reason) noexcept {
 std::optional<Unusable> append_encoded(proxy::WipingBuffer& out, std::span<const std::byte> secret,
                                        Grammar grammar, BasicPart part) {
   if (const auto reason = why_not(secret, grammar, part)) return reason;
+  if (grammar == Grammar::field || grammar == Grammar::basic) {
+    proxy::append(out, {reinterpret_cast<const char*>(secret.data()), secret.size()});
+    return std::nullopt;
+  }
   for (const std::byte byte : secret) append_byte(out, static_cast<unsigned char>(byte), grammar);
   return std::nullopt;
 }

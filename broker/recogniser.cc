@@ -45,7 +45,11 @@ Recogniser::Recogniser(std::span<const std::string_view> stand_ins)
     if (stand_ins_[a].size() != stand_ins_[b].size()) return stand_ins_[a].size() > stand_ins_[b].size();
     return a < b;
   });
-  for (const std::uint32_t i : order_) ++first_[first_of(i) + 1U];
+  for (const std::uint32_t i : order_) {
+    ++first_[first_of(i) + 1U];
+    may_begin_[first_of(i)] = true;
+  }
+  may_begin_['%'] = !order_.empty();
   std::partial_sum(first_.begin(), first_.end(), first_.begin());
 }
 
@@ -59,6 +63,7 @@ std::optional<Recogniser::Match> Recogniser::next(std::string_view text, std::si
   };
   for (std::size_t at = from; at < text.size(); ++at) {
     const auto raw = static_cast<unsigned char>(text[at]);
+    if (!may_begin_[raw]) continue;
     if (auto match = match_of(at, raw)) return match;
     if (raw != '%') continue;
     const auto [byte, length] = percent_decode_at(text, at);

@@ -34,6 +34,7 @@ class Recogniser {
   std::vector<std::string> stand_ins_;
   std::vector<std::uint32_t> order_;        // by first character, then the longest first
   std::array<std::uint32_t, 257> first_{};  // where the stand-ins beginning with a character begin in order_
+  std::array<bool, 256> may_begin_{};       // whether one can begin with the character, or it is '%'
 };
 
 /// The byte at text[at], and how many characters it takes: 3 where it is percent-encoded, else 1.

@@ -10,13 +10,15 @@ constexpr std::size_t max_bytes = 1024;
 
 void append_printable(std::string& out, std::string_view text) {
   constexpr std::string_view hex = "0123456789ABCDEF";
-  for (const char c : text) {
-    if (c > 0x20 && c < 0x7f) {
-      out += c;
-    } else {
-      const auto byte = static_cast<unsigned char>(c);
-      out.append({'%', hex[byte >> 4], hex[byte & 15]});
-    }
+  constexpr auto is_printable = [](char c) { return c > 0x20 && c < 0x7f; };
+  while (!text.empty()) {
+    const auto end = std::ranges::find_if_not(text, is_printable);
+    const auto printable = static_cast<std::size_t>(end - text.begin());
+    out.append(text.substr(0, printable));
+    if (printable == text.size()) return;
+    const auto byte = static_cast<unsigned char>(*end);
+    out.append({'%', hex[byte >> 4], hex[byte & 15]});
+    text.remove_prefix(printable + 1);
   }
 }
 

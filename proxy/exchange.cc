@@ -6,6 +6,7 @@
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/experimental/parallel_group.hpp>
 
+#include "proxy/recorded.h"
 #include "proxy/relayed_head.h"
 #include "proxy/tunnel.h"
 
@@ -251,24 +252,6 @@ std::string_view reason_of(const Ended& ended, const Client& client) noexcept {
   return ended.download == Download::cut ? "upstream_cut" : "";
 }
 
-/// Tells the interceptor how it ended, whichever way it ended: also when the run ends in the middle.
-class Recorded {
- public:
-  explicit Recorded(std::unique_ptr<Exchange> exchange)
-      : exchange_(std::move(exchange)), began_(Clock::now()) {}
-  Recorded(const Recorded&) = delete;
-  ~Recorded() {
-    if (!exchange_) return;
-    outcome.duration = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began_);
-    exchange_->finished(outcome);
-  }
-  Outcome outcome{.reason = "aborted"};
-
- private:
-  std::unique_ptr<Exchange> exchange_;
-  Clock::time_point began_;
-};
-
 }  // namespace
 
 void Watch::look(Clock::time_point now) noexcept {
@@ -375,7 +358,7 @@ Task<Persistence> send_refusal(Client& client, RequestParser& request, const Ref
 Task<Persistence> forward(Client& client, RequestParser& request, const RequestHead& head, OriginPool& pool,
                           Upstream& upstream, Interceptor& interceptor, std::unique_ptr<Exchange> exchange,
                           const Limits& limits) {
-  Recorded recorded(std::move(exchange));
+  Recorded recorded(std::move(exchange), interceptor, co_await asio::this_coro::executor);
   Transfer t(client, request, head, limits);
   t.request_body.set_framing(request.framing());
   const auto refuse = [&](const Refusal& refusal) {

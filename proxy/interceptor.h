@@ -67,6 +67,11 @@ class Interceptor {
   /// What it lets through is on record when it returns.
   virtual Verdict on_request(const Origin& origin, RequestHead& head) = 0;
 
+  /// Exchanges finished, and what was ready to be done with them has been: what the interceptor put off until
+  /// there is time may be done now. Follows Exchange::finished() within a turn of the proxy's loop, and not
+  /// where the proxy stops before.
+  virtual void on_turn_end() noexcept {}
+
   /// An opaque tunnel, or a plain request to an origin not bound, is about to be opened. `address` is given
   /// where the child named the address itself, and that is connected to: the origin's name is then only what
   /// the child claims in its first bytes.

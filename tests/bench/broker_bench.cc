@@ -55,7 +55,10 @@ void OpenSecret(benchmark::State& state) {
 }
 BENCHMARK(OpenSecret);
 
-void Request(benchmark::State& state, bool with_stand_in) {
+/// Whether other requests come while one is under way, as on a proxy with much to do.
+enum class Turn : std::uint8_t { goes_on, ends_each_time };
+
+void Request(benchmark::State& state, bool with_stand_in, Turn turn) {
   const Run run;
   const auto origin = proxy::Origin::from_authority(proxy::Scheme::https, "api.github.com").value();
   const std::string authorization = "Bearer " + (with_stand_in ? run.broker().stand_ins()[0] : "own");
@@ -67,10 +70,12 @@ void Request(benchmark::State& state, bool with_stand_in) {
     auto verdict = run.broker().on_request(origin, head);
     const auto& exchange = std::get<proxy::Pass>(verdict).exchange;
     if (exchange) exchange->finished({200, 0, 1234, std::chrono::microseconds(100), ""});
+    if (turn == Turn::ends_each_time) run.broker().on_turn_end();
   }
 }
-BENCHMARK_CAPTURE(Request, without_stand_in, false);
-BENCHMARK_CAPTURE(Request, swapped_and_recorded, true);
+BENCHMARK_CAPTURE(Request, without_stand_in, false, Turn::goes_on);
+BENCHMARK_CAPTURE(Request, swapped_and_recorded, true, Turn::goes_on);
+BENCHMARK_CAPTURE(Request, swapped_and_recorded_alone, true, Turn::ends_each_time);
 
 }  // namespace
 }  // namespace standin::broker

@@ -34,10 +34,10 @@ TEST(AuditDayFile, AnotherDayIsAnotherFile) {
   const TestLog log;
   audit::DayFile file(log.folder());
   file.open("2026-03-01");
-  EXPECT_EQ(file.append("one\n"), 0U);
-  EXPECT_EQ(file.append("two\n"), 4U);
+  EXPECT_EQ(file.append("one\n").at, 0U);
+  EXPECT_EQ(file.append("two\n").at, 4U);
   file.open("2026-03-02");
-  EXPECT_EQ(file.append("three\n"), 0U);
+  EXPECT_EQ(file.append("three\n").at, 0U);
   EXPECT_EQ(standin::test::read_text(log.file("2026-03-01")), "one\ntwo\n");
   EXPECT_EQ(standin::test::read_text(log.file("2026-03-02")), "three\n");
 }

@@ -3,7 +3,9 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <csignal>
+#include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -179,6 +181,33 @@ TEST(AuditFault, AWriteCutShortAtAnyByteCostsNoOtherRecord) {
     other.append(event("run_ended"));
     for (const auto& finding : log.verify().findings) EXPECT_EQ(finding.kind, Kind::torn) << finding.text;
     EXPECT_EQ(log.verify().records, log.query().size());
+    return ::testing::Test::HasFailure() ? 1 : 0;
+  });
+}
+
+// ... and of several that go with one write, those that are whole are in the log.
+TEST(AuditFault, AWriteOfSeveralRecordsCutShortAtAnyByteKeepsTheWholeOnes) {
+  const TestLog log;
+  expect_in_child([&] {
+    auto run = log.open();
+    run.append(event("run_started"));
+    std::uint64_t seq = 1;
+    const std::array<AuditRecord, 3> records = {event("use_done"), event("use_done"), event("use")};
+    std::set<std::size_t> counts;
+    for (std::size_t room = 0; room < 900; room += 3) {
+      limit_file_size(std::filesystem::file_size(log.file()) + room);
+      const Appended appended = run.append(records);
+      counts.insert(appended.records);
+      EXPECT_EQ(appended.fault.has_value(), appended.records < records.size()) << room;
+      EXPECT_EQ(appended.last_seq, seq + appended.records) << room;
+      seq = appended.last_seq;
+      EXPECT_EQ(log.verify().records, seq) << room;
+      limit_file_size(RLIM_INFINITY);
+      seq = run.append(event("use"));
+    }
+    run.append(event("run_ended"));
+    EXPECT_EQ(counts.size(), 4U) << "each number of them was met";
+    for (const auto& finding : log.verify().findings) EXPECT_EQ(finding.kind, Kind::torn) << finding.text;
     return ::testing::Test::HasFailure() ? 1 : 0;
   });
 }

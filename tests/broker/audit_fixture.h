@@ -147,14 +147,15 @@ class TimedChain {
   }
 
   TimedChain& write(audit::Time now, const AuditRecord& record) {
-    const auto time = chain_.next_time(now);
-    const auto day = audit::day_of(time);
+    chain_.begin(now);
+    const auto day = chain_.day();
     const auto after =
         chain_.is_empty() ? audit::find_last_record(log_.folder(), day, chain_.key()) : std::string();
     const auto path = log_.file(day);
     const auto size = std::filesystem::exists(path) ? std::filesystem::file_size(path) : 0;
-    std::ofstream(path, std::ios::binary | std::ios::app) << chain_.make_line(record, time, after);
-    chain_.written(size);
+    chain_.add(record, after);
+    std::ofstream(path, std::ios::binary | std::ios::app) << chain_.text();
+    chain_.written(chain_.text().size(), size);
     return *this;
   }
   TimedChain& write(audit::Time now, std::string_view name) { return write(now, event(name)); }

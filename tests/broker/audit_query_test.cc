@@ -168,8 +168,10 @@ class AuditBisection : public ::testing::Test {
     audit::prepare_folder(log.folder());
     audit::Chain chain(test_key(), run_at(at(0us)), audit::identity_fields("ann", 7));
     for (int n = 0; n < count; ++n) {
-      lines.emplace_back(chain.make_line(event("use"), time_of(n), {}));
-      chain.written({});
+      chain.begin(time_of(n));
+      chain.add(event("use"));
+      lines.emplace_back(chain.text());
+      chain.written(lines.back().size(), 0);
     }
   }
   void write() const {

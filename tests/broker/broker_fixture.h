@@ -48,7 +48,7 @@ class BrokerRun : public testing::Test {
   BrokerRun& request(std::string_view host, std::string_view target, const std::vector<proxy::Field>& fields);
   /// With the stand-in as a bearer.
   BrokerRun& bearer(std::string_view host = "api.github.com", std::string_view target = "/");
-  void end(unsigned status, std::string reason = {});
+  void end(unsigned status, std::string reason = {});  // and with it the proxy's turn
   [[nodiscard]] std::string authorization() const;
   [[nodiscard]] std::string code() const { return refusal_ ? refusal_->code : ""; }
 
@@ -163,6 +163,7 @@ inline BrokerRun& BrokerRun::bearer(std::string_view host, std::string_view targ
 
 inline void BrokerRun::end(unsigned status, std::string reason) {
   exchange_->finished({status, 7, 11, std::chrono::microseconds(13), std::move(reason)});
+  broker_->on_turn_end();
 }
 
 inline std::string BrokerRun::authorization() const {

@@ -80,6 +80,18 @@ std::vector<Outcome> ScriptedInterceptor::wait_for_outcomes(std::size_t count) c
   return outcomes_;
 }
 
+void ScriptedInterceptor::on_turn_end() noexcept {
+  const std::lock_guard lock(mutex_);
+  ended_by_turn_ = outcomes_.size();
+  changed_.notify_all();
+}
+
+std::size_t ScriptedInterceptor::wait_for_turn_end_after(std::size_t count) const {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, std::chrono::seconds(30), [&] { return ended_by_turn_ >= count; });
+  return ended_by_turn_;
+}
+
 std::size_t ScriptedInterceptor::outcomes() const {
   const std::lock_guard lock(mutex_);
   return outcomes_.size();

@@ -375,6 +375,14 @@ TEST_F(ExchangeTest, HopByHopFieldsStayOnTheirSide) {
   EXPECT_EQ(response.field("x-theirs"), "2");
 }
 
+TEST_F(ExchangeTest, TurnEndsAfterEachExchangeThoughNothingElseHappens) {
+  Session client(*this);
+  for (std::size_t n = 1; n <= 3; ++n) {
+    client.get("/");
+    EXPECT_EQ(interceptor.wait_for_turn_end_after(n), n);
+  }
+}
+
 TEST_F(ExchangeTest, OrphanOfAClosingClientIsNotReset) {
   // An old client sends a line end behind its body: unread, it would make close() a reset.
   origin.on("/", [](const Received&) { return Reply::body(200, std::string(300000, 'x')); });

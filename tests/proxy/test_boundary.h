@@ -62,6 +62,7 @@ class ScriptedInterceptor final : public Interceptor {
   std::optional<Refusal> on_tunnel(const Origin& origin, const IpAddress* address) override;
   void on_refused(const Origin*, std::string_view method, std::string_view target,
                   const Refusal& refusal) noexcept override;
+  void on_turn_end() noexcept override;
 
   /// "GET https://localhost:1234 /path" of each request that passed, "tunnel https://…" of each tunnel,
   /// "… at 203.0.113.9" where the name is only a claim.
@@ -71,6 +72,8 @@ class ScriptedInterceptor final : public Interceptor {
   /// How the exchanges ended, in that order; waits for so many.
   std::vector<Outcome> wait_for_outcomes(std::size_t count) const;
   [[nodiscard]] std::size_t outcomes() const;
+  /// How many exchanges had ended when the last turn did; waits for so many.
+  std::size_t wait_for_turn_end_after(std::size_t count) const;
   [[nodiscard]] std::size_t unfinished() const;  // exchanges handed out, and neither told nor destroyed
 
  private:
@@ -80,6 +83,7 @@ class ScriptedInterceptor final : public Interceptor {
   std::vector<std::string> passed_, refused_;
   std::vector<Outcome> outcomes_;
   std::size_t open_ = 0;
+  std::size_t ended_by_turn_ = 0;
 };
 
 /// A proxy with one TLS origin behind it, "localhost", that is bound: the stage of every test here.
