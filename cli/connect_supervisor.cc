@@ -56,7 +56,9 @@ struct ConnectSupervisor::Impl {
   void on_internet_socket(ConnectAttempt attempt, const SocketKind& kind);
   void on_replaceable(const TrappedConnect& call);
   void connect_datagram(const ConnectAttempt& attempt);
-  void begin(ConnectAttempt attempt);
+  /// The door speaks TCP, and so must who is led there.
+  enum class May : std::uint8_t { be_redirected, go_directly };
+  void begin(ConnectAttempt attempt, May may);
   int connect_now(const ConnectAttempt& attempt);
   void settle(ConnectAttempt attempt, int error);
   void on_writable(int socket);
@@ -177,7 +179,7 @@ void ConnectSupervisor::Impl::on_internet_socket(ConnectAttempt attempt, const S
   if (kind.is_tcp() && !is_fresh(attempt.socket.get())) {
     if (const auto error = lost.take(cookie_of(attempt.socket.get()))) return answer(attempt, *error);
   } else if (attempt.address.storage.ss_family == kind.domain) {
-    return begin(std::move(attempt));
+    return begin(std::move(attempt), kind.is_tcp() ? May::be_redirected : May::go_directly);
   }
   // Asked again how it went, or nothing that leads anywhere (AF_UNSPEC, another family): the kernel's own
   // answer.
@@ -197,9 +199,9 @@ void ConnectSupervisor::Impl::connect_datagram(const ConnectAttempt& attempt) {
 }
 
 /// A socket that was never connected, towards an address of its own family.
-void ConnectSupervisor::Impl::begin(ConnectAttempt attempt) {
+void ConnectSupervisor::Impl::begin(ConnectAttempt attempt, May may) {
   if (const auto to = destination_of(attempt.address)) {
-    const ConnectWay way = way_to(*to, options);
+    const ConnectWay way = may == May::be_redirected ? way_to(*to, options) : ConnectWay::direct;
     if (broker.check_connect(*to, way)) return answer(attempt, EACCES);
     if (way == ConnectWay::redirected) {
       if (const int error = lack_of_route(*to, options); error != 0) return answer(attempt, error);
@@ -253,7 +255,7 @@ void ConnectSupervisor::Impl::on_replaceable(const TrappedConnect& call) {
   if (!attempt.socket.is_open()) return fail(call, errno);
   attempt.replaces = facts.flags;
   attempt.waits = (facts.flags & O_NONBLOCK) == 0;
-  begin(std::move(attempt));
+  begin(std::move(attempt), May::be_redirected);
 }
 
 int ConnectSupervisor::Impl::put_in_place(const ConnectAttempt& attempt) {

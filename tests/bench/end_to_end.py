@@ -114,7 +114,9 @@ def with_standin(arguments):
             sys.exit(f"bench: error: {' '.join(command)}: {done.stderr}")
     inside = [sys.executable, __file__, "--inside", arguments.folder, "--port", arguments.port]
     inside += ["--build", arguments.build, "--seconds", str(arguments.seconds), "--pairs", str(arguments.pairs)]
-    subprocess.run([standin, "run", "--with", "bench", "--", *inside], env=environment, check=True)
+    # Not captured by the kernel: that would lead the direct loads through the proxy, too. scripts/bench --capture
+    # tells what it costs.
+    subprocess.run([standin, "run", "--capture", "env", "--with", "bench", "--", *inside], env=environment, check=True)
     if not pathlib.Path(arguments.folder, "measured").exists():
         sys.exit("bench: error: standin run did not run its command")
     measure_start(standin, environment)
