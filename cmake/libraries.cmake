@@ -25,6 +25,7 @@ endfunction()
 standin_library(libsodium "sodium")
 standin_library(libidn2 "idn2;unistring")
 standin_library(libpsl "psl;idn2;unistring")
+standin_library(libnghttp2 "nghttp2")
 
 add_library(lib_asio INTERFACE)
 # Separate compilation keeps Asio's own code out of every unit; proxy/asio.cc holds it once.
