@@ -57,14 +57,18 @@ Framing Http1ClientSide::begin_response(const ResponseHead& head, Framing framin
 }
 
 Task<bool> Http1ClientSide::write_body(BodyPieces& pieces) {
-  const std::string_view piece = pieces.bytes();
+  std::string_view piece = pieces.bytes();
   client_.watch.silent_looks = 0;
-  if (out_.empty()) co_return piece.empty() || co_await client_.stream.write_all(piece);
-  const bool joined = piece.size() <= join_limit;
-  if (joined) out_.append(piece);
-  if (!co_await client_.stream.write_all(out_)) co_return false;
-  out_.clear();
-  co_return joined || co_await client_.stream.write_all(piece);
+  if (!out_.empty()) {
+    if (piece.size() <= join_limit) {
+      out_.append(piece);
+      piece = {};
+    }
+    if (!co_await client_.stream.write_all(out_)) co_return false;
+    out_.clear();
+  }
+  if (piece.empty()) co_return true;
+  co_return co_await client_.stream.write_all(piece);
 }
 
 Task<void> Http1ClientSide::refuse(const Refusal& refusal) {

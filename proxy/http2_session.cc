@@ -243,6 +243,7 @@ bool Http2Session::feed(std::string_view bytes) {
   const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
   const ssize_t taken = nghttp2_session_mem_recv(session_, data, bytes.size());
   if (taken == NGHTTP2_ERR_FLOODED) calm("a flood of frames that want an answer");
+  if (taken == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS) calm("a head without end");
   if (taken < 0) {
     if (!std::exchange(connection_fault_told_, true))
       faults_.push_back(nghttp2_strerror(static_cast<int>(taken)));

@@ -61,7 +61,9 @@ struct H2Peer::Callbacks {
   }
   static int on_data(nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* bytes,
                      std::size_t size, void* data) {
-    of(data).messages_[id].body.append(reinterpret_cast<const char*>(bytes), size);
+    const std::string_view piece(reinterpret_cast<const char*>(bytes), size);
+    of(data).messages_[id].body.append(piece);
+    if (of(data).on_data) of(data).on_data(id, piece);
     return 0;
   }
   static int on_close(nghttp2_session*, std::int32_t id, std::uint32_t error, void* data) {
@@ -251,6 +253,7 @@ void H2Origin::serve(int socket) {
     if (context_) stream.accept_tls(context_.get(), nullptr);
     H2Peer peer(stream, H2Peer::Role::server, options_.settings);
     if (on_head) peer.on_head = [&](std::int32_t id) { on_head(peer, id); };
+    if (on_data) peer.on_data = [&](std::int32_t id, std::string_view piece) { on_data(peer, id, piece); };
     peer.on_whole = [&](std::int32_t id) {
       {
         const std::lock_guard lock(mutex_);

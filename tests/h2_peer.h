@@ -80,6 +80,7 @@ class H2Peer {
   [[nodiscard]] nghttp2_session* session() noexcept { return session_; }
   /// A server's: called with each request when its head is there, then when it is whole.
   std::function<void(std::int32_t)> on_head, on_whole;
+  std::function<void(std::int32_t, std::string_view)> on_data;
 
  private:
   struct Callbacks;
@@ -114,6 +115,7 @@ class H2Origin {
   [[nodiscard]] std::string authority() const { return "localhost:" + std::to_string(port_); }
   /// Set before the first connection. Called on the connection's thread.
   Serve on_head, on_whole;
+  std::function<void(H2Peer&, std::int32_t id, std::string_view)> on_data;
   [[nodiscard]] unsigned connections() const noexcept { return connections_; }
   [[nodiscard]] H2Message last() const;
 

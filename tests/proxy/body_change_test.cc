@@ -139,7 +139,11 @@ TEST_F(BodyChange, RefusalBeforeTheHeadIsAResponse) {
 TEST_F(BodyChange, RefusedResponseNeverLooksWhole) {
   const Gate head_seen;
   origin.on("/late", [=](const Received&) { return Reply::events({"first\n\n", head_seen, "forbidden"}); });
-  origin.on("/early", [](const Received&) { return Reply::body(200, "forbidden"); });
+  origin.on("/early", [](const Received&) {
+    return Reply::converse([](Conversation& with) {  // head and body in one write
+      with.stream.write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nforbidden");
+    });
+  });
   Session early(*this);
   EXPECT_EQ(error_code(early.get("/early")), "not_that");
   Session late(*this);
