@@ -28,6 +28,7 @@ standin_library(libpsl "psl;idn2;unistring")
 standin_library(zlib "z")
 standin_library(libbrotlidec "brotlidec;brotlicommon")
 standin_library(libzstd "zstd")
+standin_library(libnghttp2 "nghttp2")
 
 add_library(lib_asio INTERFACE)
 # Separate compilation keeps Asio's own code out of every unit; proxy/asio.cc holds it once.

@@ -1,16 +1,11 @@
 #include "proxy/bound.h"
 
+#include "proxy/http2_server.h"
 #include "proxy/request.h"
 
 namespace standin::proxy {
 
 namespace {
-
-Refusal misdirected(const Origin& origin) {
-  return {421, "misdirected_request",
-          "the request's host is not the one this connection is to, " + origin.to_string(),
-          "Host, the request target and the name connected to must agree"};
-}
 
 /// Whether a request inside a connection to `origin` is one for it.
 std::optional<Refusal> check_target(const RequestParser& request, std::string_view target,
@@ -38,9 +33,35 @@ void report_client_tls(Client& client, const Origin& origin, Interceptor& interc
   client.stream.abort();
 }
 
+/// Whether the client speaks HTTP/2 without having agreed on it (RFC 9113 3.3): told by as many of its first
+/// bytes as it takes.
+Task<bool> begins_with_preface(Client& client, const Limits& limits) {
+  struct Limited {
+    Watch& watch;
+    ~Limited() { watch.expires = Clock::time_point::max(); }
+  } const limited{client.watch};
+  for (;;) {
+    const std::string_view bytes = client.inbox.bytes().substr(0, http2_preface.size());
+    if (!http2_preface.starts_with(bytes)) co_return false;
+    if (bytes.size() == http2_preface.size()) co_return true;
+    const Io io = client.stream.try_read(client.inbox.space());
+    if (io.ok()) {
+      client.inbox.commit(io.count);
+      client.watch.expires = Clock::now() + limits.client_head;
+      continue;
+    }
+    if (!io.must_wait()) co_return false;
+    client.inbox.release();
+    if (!co_await client.stream.wait(io.end)) co_return false;
+  }
+}
+
 }  // namespace
 
 Task<void> serve_bound(Client& client, const Origin& origin, const Boundary& boundary) {
+  const bool agreed = client.stream.is_tls() && chosen_protocol(client.stream.ssl()) == Protocol::http2;
+  if (agreed || (!client.stream.is_tls() && co_await begins_with_preface(client, boundary.limits)))
+    co_return co_await serve_http2(client, origin, boundary);
   const PoolPointer pool = boundary.upstream.pool(origin);
   for (;;) {
     RequestParser request;
@@ -55,14 +76,17 @@ Task<void> serve_bound(Client& client, const Origin& origin, const Boundary& bou
       boundary.interceptor.on_refused(&origin, request.method, request.target, *refusal);
       persistence = co_await send_refusal(client, request, *refusal);
     } else {
-      persistence = co_await serve_request(client, request, target, *pool, Handling::intercept, boundary);
+      persistence = co_await serve_request(client, request, target, pool, Handling::intercept, boundary);
     }
     if (persistence == Persistence::close) co_return;
   }
 }
 
 Task<void> serve_bound_tls(Client& client, const Origin& origin, const Boundary& boundary) {
-  OwnedSsl ssl = boundary.tls.accept(origin.host);
+  // The origin is dialled while the client still shakes hands with us, once it is known what it speaks.
+  const PoolPointer pool = boundary.upstream.pool(origin);
+  const ServerTls::Hello hello = [&](Protocol protocol) { boundary.upstream.prepare(pool, protocol); };
+  OwnedSsl ssl = boundary.tls.accept(origin.host, hello);
   if (!ssl) co_return;
   client.stream.start_tls(std::move(ssl), client.inbox.bytes());
   client.inbox.consume(client.inbox.bytes().size());

@@ -3,8 +3,9 @@
 #include <string>
 #include <vector>
 
-#include "proxy/exchange.h"
+#include "proxy/client.h"
 #include "proxy/tls.h"
+#include "proxy/upstream.h"
 
 namespace standin::proxy {
 

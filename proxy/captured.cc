@@ -86,9 +86,7 @@ Task<void> serve_captured_tls(Client& client, const Endpoint& wanted, const Boun
     co_return co_await serve_opaque(client, to, boundary);
   if (const auto refusal = boundary.interceptor.check_origin(origin))
     co_return refuse(client, origin, *refusal, boundary.interceptor);
-  // Dialled while the client still shakes hands with us; by name, wherever the child thinks that it is.
-  const PoolPointer pool = boundary.upstream.pool(origin);
-  boundary.upstream.prepare(pool);
+  // By name, wherever the child thinks that it is.
   co_await serve_bound_tls(client, origin, boundary);
 }
 

@@ -17,9 +17,6 @@ namespace {
 Task<void> serve_bound_connect(Client& client, const Origin& secure, const Origin& plain,
                                const Boundary& boundary) {
   const bool intercepts_tls = boundary.interceptor.handling(secure) == Handling::intercept;
-  // Dialled while the client still shakes hands with us.
-  const PoolPointer pool = boundary.upstream.pool(secure);
-  if (intercepts_tls) boundary.upstream.prepare(pool);
   static constexpr std::string_view established = "HTTP/1.1 200 Connection established\r\n\r\n";
   if (!co_await client.stream.write_all(established)) co_return;
   client.watch.expires = Clock::now() + boundary.limits.client_head;
@@ -103,7 +100,7 @@ Task<bool> serve_absolute(Client& client, RequestParser& request, const Boundary
   if (request.method == "OPTIONS" && target.empty()) target = "*";  // RFC 9112 3.2.4
   if (target != "*" && !target.starts_with('/')) target.insert(0, "/");
   const PoolPointer pool = boundary.upstream.pool(absolute->origin);
-  co_return co_await serve_request(client, request, target, *pool, handling, boundary) ==
+  co_return co_await serve_request(client, request, target, pool, handling, boundary) ==
       Persistence::keep_alive;
 }
 

@@ -6,6 +6,8 @@
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/experimental/parallel_group.hpp>
 
+#include "proxy/body_flow.h"
+#include "proxy/http1_sides.h"
 #include "proxy/recorded.h"
 #include "proxy/relayed_head.h"
 #include "proxy/tunnel.h"
@@ -14,15 +16,18 @@ namespace standin::proxy {
 
 namespace {
 
-/// A response body this small is written in one piece with its head.
-constexpr std::size_t join_limit = 16 * 1024;
 /// Interim responses to one request: 102 every few seconds is how a long WebDAV operation answers.
 constexpr unsigned most_interim_responses = 1000;
+/// A request body that is changed may be held this long, so that its length can be told as before.
+constexpr std::size_t most_held_for_length = 64 * 1024;
+/// Of a request that an origin says it did not look at, or a dead connection swallowed.
+constexpr unsigned most_attempts = 16;
 
 enum class Upload : std::uint8_t {
   done,         // all of the body is with the origin
   client_gone,  // the client's connection ended before its body did
   malformed,    // what came is no body
+  refused,      // by what changes it
   broken_off,   // the origin takes no more, or has answered before it had all
 };
 
@@ -30,10 +35,12 @@ enum class Download : std::uint8_t {
   done,       // the response is with the client, whole
   no_answer,  // the origin ended without a byte of one
   malformed,  // what the origin sent is no response
+  refused,    // by what changes its body, before anything of it went to the client
   cut,        // the response broke off after its head went to the client
   client_gone,
   switched,       // 101: the connection now speaks something else
   proxy_refused,  // the company's proxy, not the origin, answered: 407
+  unprocessed,    // the origin did nothing about the request, and says so
 };
 
 /// The request's body goes on after the head while the response already comes; the response's end is the
@@ -49,56 +56,53 @@ struct EndWithResponse {
 
 /// What the parts of one exchange share. Lives in forward()'s frame.
 struct Transfer {
-  Transfer(Client& c, RequestParser& r, const RequestHead& h, const Limits& l)
-      : client(c), request(r), head(h), limits(l), may_switch(r.version >= 11 && wants_upgrade(h)) {}
+  Transfer(ClientSide& c, const RequestHead& h, Exchange* e) : client(c), head(h), exchange(e) {}
 
-  Client& client;
-  RequestParser& request;
+  ClientSide& client;
   const RequestHead& head;
-  const Limits& limits;
-  const bool may_switch;  // the client asked for another protocol
-  UpstreamPointer origin;
-  Inbox origin_inbox;
-  BodyPieces request_body{Framing::none};
-  ResponseParser response;
-  Framing framing = Framing::none;                    // of the response, as the client gets it
-  Persistence persistence = Persistence::keep_alive;  // of the client's connection, as promised in the head
-  std::uint64_t response_bytes = 0;
-  bool response_began = false;  // a byte of it came
-  bool answered = false;        // download() has ended: upload() must, too
-
-  Task<bool> to_client(std::string_view bytes) {
-    client.watch.silent_looks = 0;
-    return client.stream.write_all(bytes);
-  }
+  Exchange* exchange;  // may be null
+  std::unique_ptr<OriginSide> origin;
+  Framing request_framing = Framing::none;
+  Reframed request_reframed;
+  BodyFlow request_body;
+  ResponseHead response;
+  BodyFlow response_body;
+  std::optional<Refusal> refusal;  // of a transform
+  bool client_left = false;        // before anything was sent
+  bool answered = false;           // download() has ended: upload() must, too
 };
+
+/// What was read of the request's body is made ready to be written. False: it is refused.
+bool prepare_upload(Transfer& t) {
+  if (auto refusal = t.request_body.turn()) {
+    t.refusal = std::move(refusal);
+    return false;
+  }
+  t.request_body.settle();
+  return true;
+}
 
 /// Reads on from the client into the request's body.
 Task<Upload> upload(Transfer& t) {
   // Cancelled when the response has ended. An exception then, at whichever co_await comes next, would end the
   // connection under an answer that the client has yet to read: `answered` says it instead.
   co_await asio::this_coro::throw_if_cancelled(false);
-  bool starved = t.client.inbox.empty();
-  while (!t.request.is_done()) {
-    if (starved) {
-      const Io io = co_await t.client.stream.read_some(t.client.inbox.space());
-      if (t.answered) co_return Upload::broken_off;
-      if (!io.ok()) {
-        t.origin->stream.abort();
-        co_return Upload::client_gone;
-      }
-      t.client.inbox.commit(io.count);
-    }
+  while (!t.request_body.ended()) {
     t.request_body.clear();
-    const auto consumed = t.request.parse_body(t.client.inbox.bytes(), t.request_body);
-    if (!consumed) {
-      t.origin->stream.abort();
-      co_return Upload::malformed;
+    const BodyRead read = co_await t.client.read_body(t.request_body.inlet());
+    if (t.answered) co_return Upload::broken_off;
+    Upload fault = Upload::done;
+    if (read != BodyRead::ok) {
+      fault = read == BodyRead::gone ? Upload::client_gone : Upload::malformed;
+    } else if (!prepare_upload(t)) {
+      fault = Upload::refused;
     }
-    t.client.inbox.consume(*consumed);
-    const bool sent = co_await t.origin->stream.write_all(t.request_body.bytes());
+    if (fault != Upload::done) {
+      t.origin->abort();
+      co_return fault;
+    }
+    const bool sent = co_await t.origin->write_body(t.request_body.outlet());
     if (!sent || t.answered) co_return Upload::broken_off;
-    starved = !t.request.is_done();
   }
   co_return Upload::done;
 }
@@ -106,65 +110,56 @@ Task<Upload> upload(Transfer& t) {
 /// The origin's head into t.response; interim responses (RFC 9110 15.2) are passed on as they come.
 Task<Download> read_response_head(Transfer& t) {
   for (unsigned interim_responses = 0; interim_responses < most_interim_responses; ++interim_responses) {
-    const HeadRead read = co_await read_head(t.origin->stream, t.origin_inbox, t.limits.max_head_bytes);
-    t.response_began = t.response_began || !t.origin_inbox.empty();
-    if (read.end == HeadRead::End::bad || read.end == HeadRead::End::too_large) co_return Download::malformed;
-    if (read.end != HeadRead::End::whole)
-      co_return t.response_began ? Download::malformed : Download::no_answer;
-    auto& response = t.response;
-    if (t.request.method == "HEAD") response.skip(true);
-    const auto bytes = t.origin_inbox.bytes().substr(0, read.length);
-    if (!response.parse_head(bytes).empty() || !response.check_framing().empty())
-      co_return Download::malformed;
-    t.origin_inbox.consume(read.length);
-    if (response.status == 101) {
+    t.response.clear();
+    const Answer answer = co_await t.origin->read_head(t.response);
+    if (answer == Answer::none) co_return Download::no_answer;
+    if (answer == Answer::unprocessed) co_return Download::unprocessed;
+    if (answer == Answer::malformed) co_return Download::malformed;
+    if (t.response.status == 407 && t.origin->is_by_proxy()) co_return Download::proxy_refused;
+    std::unique_ptr<BodyTransform> change;
+    if (t.exchange) change = t.exchange->on_response(t.response);
+    if (t.response.status == 101) {
       // Not with a body still on its way, which the other protocol would take for its own (RFC 9110 7.8).
-      co_return t.may_switch&& t.request.is_done() ? Download::switched : Download::malformed;
+      const bool asked = t.client.http1() && t.client.http1()->can_switch() && wants_upgrade(t.head);
+      co_return asked&& t.origin->http1() && t.client.body_is_done() ? Download::switched
+                                                                     : Download::malformed;
     }
-    if (response.status == 407 && t.origin->by_proxy) co_return Download::proxy_refused;
-    if (response.status >= 200) co_return Download::done;
-    if (t.request.version >= 11) {  // a client of HTTP/1.0 knows none
-      std::string interim;
-      write_response_head(interim, response, Framing::none, t.request.version, Persistence::keep_alive);
-      if (!co_await t.to_client(interim)) co_return Download::client_gone;
+    if (t.response.status >= 200) {
+      t.response_body.change_with(std::move(change));
+      co_return Download::done;
     }
-    std::destroy_at(&response);
-    std::construct_at(&response);
+    if (t.client.takes_interim() && !co_await t.client.write_interim(t.response))
+      co_return Download::client_gone;
   }
   co_return Download::malformed;
 }
 
-/// The response's body, from where the head ended. `out` holds the head, to be written with the first piece.
-Task<Download> relay_response_body(Transfer& t, std::string out) {
-  BodyPieces body(t.framing);
-  bool origin_ended = false;
+void change_trailers(Transfer& t) {
+  if (!t.exchange || !t.response_body.ended()) return;
+  for (BodyPieces::Trailer& trailer : t.response_body.outlet().trailers()) {
+    auto changed = t.exchange->on_response_trailer({trailer.name, view(trailer.value)});
+    if (changed) trailer.value = std::move(*changed);
+  }
+}
+
+/// The response's body, from where the head ended. The head goes out with the first piece.
+Task<Download> relay_response_body(Transfer& t) {
+  BodyFlow& body = t.response_body;
+  bool head_is_out = false;
+  bool sound = t.origin->take_body(body.inlet());
   for (;;) {
+    if (!sound) co_return Download::cut;
+    if (auto refusal = body.turn()) {
+      t.refusal = std::move(refusal);
+      co_return head_is_out ? Download::cut : Download::refused;
+    }
+    body.settle();
+    change_trailers(t);
+    if (!co_await t.client.write_body(body.outlet())) co_return Download::client_gone;
+    head_is_out = true;
+    if (body.ended()) co_return Download::done;
     body.clear();
-    if (!t.response.is_done()) {
-      const auto consumed = t.response.parse_body(t.origin_inbox.bytes(), body);
-      if (!consumed) co_return Download::cut;
-      t.origin_inbox.consume(*consumed);
-      if (origin_ended && !t.response.is_done() && !t.response.end_of_input(body)) co_return Download::cut;
-    }
-    const std::string_view piece = body.bytes();
-    t.response_bytes = body.payload();
-    if (!out.empty() && piece.size() <= join_limit) {
-      out.append(piece);
-      if (!co_await t.to_client(out)) co_return Download::client_gone;
-    } else {
-      if (!out.empty() && !co_await t.to_client(out)) co_return Download::client_gone;
-      if (!piece.empty() && !co_await t.to_client(piece)) co_return Download::client_gone;
-    }
-    out.clear();
-    if (t.response.is_done()) co_return Download::done;
-    const Io io = co_await t.origin->stream.read_some(t.origin_inbox.space());
-    if (io.ok()) {
-      t.origin_inbox.commit(io.count);
-    } else if (io.end == Io::End::eof) {
-      origin_ended = true;
-    } else {
-      co_return Download::cut;
-    }
+    sound = co_await t.origin->read_body(body.inlet()) == BodyRead::ok;
   }
 }
 
@@ -175,14 +170,14 @@ Task<Download> download(Transfer& t) {
   } answered{t.answered};
   const Download head = co_await read_response_head(t);
   if (head != Download::done) co_return head;
-  t.framing = t.response.framing();
-  if (t.framing == Framing::chunked && t.request.version < 11) t.framing = Framing::until_close;
-  // Nor where the answer came before the request's end: how much of that is still to come is not known.
-  if (t.framing == Framing::until_close || !t.request.keep_alive() || !t.request.is_done())
-    t.persistence = Persistence::close;
-  std::string out;
-  write_response_head(out, t.response, t.framing, t.request.version, t.persistence);
-  co_return co_await relay_response_body(t, std::move(out));
+  const Framing framing = t.origin->body_framing();
+  // The length of a body that is not sent would be that of the body as it was.
+  const bool tells_of_a_body =
+      framing != Framing::none || t.head.method == "HEAD" || t.response.status == 304;
+  const Reframed reframed{t.response_body.is_changed() && tells_of_a_body, std::nullopt};
+  if (framing == Framing::none) t.response_body.change_with(nullptr);
+  t.response_body.outlet().set_framing(t.client.begin_response(t.response, framing, reframed));
+  co_return co_await relay_response_body(t);
 }
 
 bool is_idempotent(std::string_view method) noexcept {  // RFC 9110 9.2.2
@@ -194,14 +189,9 @@ bool is_idempotent(std::string_view method) noexcept {  // RFC 9110 9.2.2
   return false;
 }
 
-bool has_response(Download how) noexcept {
-  return how != Download::no_answer && how != Download::malformed && how != Download::proxy_refused;
-}
-
 Refusal refusal_for(Download how, Upload upload, const Origin& origin) {
-  if (upload == Upload::malformed) {
-    return {400, "bad_request", "the request's body is malformed", "the client sent chunks that are none"};
-  }
+  if (upload == Upload::malformed)
+    return {400, "bad_request", "the request's body is malformed", "what the client sent of it is none"};
   if (how == Download::malformed) {
     return {502, "upstream_protocol", origin.to_string() + " sent something that is not an HTTP response",
             ""};
@@ -217,20 +207,21 @@ Refusal refusal_for(Download how, Upload upload, const Origin& origin) {
 struct Ended {
   Download download = Download::no_answer;
   Upload upload = Upload::broken_off;
+
+  [[nodiscard]] bool has_response() const noexcept {
+    return download == Download::done || download == Download::cut || download == Download::client_gone ||
+           download == Download::switched;
+  }
 };
 
 /// Head and body out, response in, on t.origin.
-Task<Ended> exchange_once(Transfer& t, const Origin& origin) {
-  bool sent = false;
-  {
-    WipingBuffer out;
-    write_request_head(out, t.head, origin, t.origin->by_proxy);
-    append(out, t.request_body.bytes());
-    sent = co_await t.origin->stream.write_all(view(out));
-  }
+Task<Ended> exchange_once(Transfer& t) {
+  t.answered = false;
+  const bool sent =
+      co_await t.origin->write_head(t.head, t.request_framing, t.request_reframed, t.request_body.outlet());
   // Where the origin closed its side it may have said why before: read on.
   if (!sent) co_return Ended{co_await download(t), Upload::broken_off};
-  if (t.request.is_done()) co_return Ended{co_await download(t), Upload::done};
+  if (t.request_body.ended()) co_return Ended{co_await download(t), Upload::done};
   const auto executor = co_await asio::this_coro::executor;
   auto group = asio::experimental::make_parallel_group(asio::co_spawn(executor, upload(t), asio::deferred),
                                                        asio::co_spawn(executor, download(t), asio::deferred));
@@ -243,129 +234,70 @@ Task<Ended> exchange_once(Transfer& t, const Origin& origin) {
 }
 
 /// Why an exchange has no whole response; empty where it has.
-std::string_view reason_of(const Ended& ended, const Client& client) noexcept {
-  if (client.watch.client_left || ended.upload == Upload::client_gone ||
-      ended.download == Download::client_gone) {
+std::string reason_of(const Ended& ended, const Transfer& t) {
+  if (t.client.has_left() || ended.upload == Upload::client_gone || ended.download == Download::client_gone)
     return "client_gone";
-  }
-  if (client.stream.is_aborted()) return "aborted";
+  if (t.client.is_aborted()) return "aborted";
+  if (t.refusal) return t.refusal->code;
   return ended.download == Download::cut ? "upstream_cut" : "";
+}
+
+/// The first of the request's body, and how the rest will be framed: a short one that is changed is waited
+/// for, because many origins take none of unknown length. The refusal where it is none, or may not go.
+Task<std::optional<Refusal>> begin_request_body(Transfer& t, const Origin& origin) {
+  BodyFlow& body = t.request_body;
+  t.request_framing = t.client.body_framing();
+  if (t.request_framing == Framing::none) body.change_with(nullptr);
+  const bool waits = body.is_changed() && !t.client.expects_continue() &&
+                     t.client.declared_length().value_or(most_held_for_length + 1) <= most_held_for_length;
+  bool sound = t.client.take_body(body.inlet());
+  for (;;) {
+    t.client_left = !sound && t.client.has_left();
+    if (t.client_left) co_return std::nullopt;
+    if (!sound) co_return refusal_for(Download::done, Upload::malformed, origin);
+    if (auto refusal = body.turn()) co_return refusal;
+    if (!waits || t.client.body_is_done() || body.kept() > most_held_for_length) break;
+    const BodyRead read = co_await t.client.read_body(body.inlet());
+    if (read == BodyRead::gone) {
+      t.client_left = true;
+      co_return std::nullopt;
+    }
+    sound = read == BodyRead::ok;
+  }
+  if (body.is_changed()) {
+    t.request_reframed.changed = true;
+    if (t.client.body_is_done()) t.request_reframed.length = body.kept();
+    t.request_framing = t.client.body_is_done() ? Framing::length : Framing::chunked;
+  }
+  body.settle();
+  co_return std::nullopt;
+}
+
+/// 101: what follows is not HTTP.
+Task<void> switch_protocols(Transfer& t, Outcome& outcome) {
+  Client& client = t.client.http1()->client();
+  Http1OriginSide& origin = *t.origin->http1();
+  if (!co_await t.client.write_interim(t.response)) co_return;
+  const Relayed relayed = co_await relay(client.stream, client.inbox, origin.stream(), origin.inbox());
+  outcome.request_bytes = relayed.from_client;
+  outcome.response_bytes = relayed.from_origin;
 }
 
 }  // namespace
 
-void Watch::look(Clock::time_point now) noexcept {
-  if (now > expires) client->abort();
-  if (!origin || !client->peer_is_gone()) {
-    silent_looks = 0;
-  } else if (++silent_looks > 1) {
-    client_left = true;
-    origin->abort();
-    client->abort();
-  }
-}
-
-Task<HeadRead> read_head(Stream& stream, Inbox& inbox, std::size_t limit) {
-  HeadScanner scanner;
-  std::size_t scanned = 0;
-  for (;;) {
-    const auto state = scanner.feed(inbox.bytes().substr(scanned));
-    scanned = inbox.bytes().size();
-    if (state == HeadScanner::State::bad) co_return HeadRead{HeadRead::End::bad, 0, scanner.reason()};
-    if (state == HeadScanner::State::done && scanner.length() <= limit) {
-      co_return HeadRead{HeadRead::End::whole, scanner.length(), {}};
-    }
-    if (scanned > limit || state == HeadScanner::State::done)
-      co_return HeadRead{HeadRead::End::too_large, 0, {}};
-    const Io io = co_await stream.read_some(inbox.space(limit + 1));
-    if (io.ok()) {
-      inbox.commit(io.count);
-    } else {
-      co_return HeadRead{
-          inbox.empty() && io.end == Io::End::eof ? HeadRead::End::nothing : HeadRead::End::cut, 0, {}};
-    }
-  }
-}
-
-Task<HeadRead> read_client_head(Client& client, const Limits& limits) {
-  constexpr int most_empty_lines = 8;
-  int empty_lines = 0;
-  for (;;) {
-    for (; client.inbox.bytes().starts_with("\r\n"); ++empty_lines) client.inbox.consume(2);
-    if (empty_lines > most_empty_lines) co_return HeadRead{HeadRead::End::bad, 0, "no start line"};
-    if (!client.inbox.empty() && client.inbox.bytes() != "\r") break;
-    const Io io = client.stream.try_read(client.inbox.space());
-    if (io.ok()) {
-      client.inbox.commit(io.count);
-    } else if (io.must_wait()) {
-      client.inbox.release();
-      if (!co_await client.stream.wait(io.end)) co_return HeadRead{};
-    } else {
-      co_return HeadRead{io.end == Io::End::eof ? HeadRead::End::nothing : HeadRead::End::cut, 0, {}};
-    }
-  }
-  client.watch.expires = Clock::now() + limits.client_head;
-  const HeadRead read = co_await read_head(client.stream, client.inbox, limits.max_head_bytes);
-  client.watch.expires = Clock::time_point::max();
-  co_return read;
-}
-
-Task<void> part_from(Client& client) {
-  constexpr std::chrono::seconds longest{30};
-  constexpr std::size_t most = 64 << 20;
-  client.watch.expires = Clock::now() + longest;
-  co_await client.stream.finish_writing();
-  client.inbox.consume(client.inbox.bytes().size());
-  for (std::size_t thrown_away = 0; thrown_away < most;) {
-    const Io io = client.stream.try_read(client.inbox.space());
-    if (io.ok()) {
-      thrown_away += io.count;
-    } else if (io.must_wait()) {
-      client.inbox.release();
-      if (!co_await client.stream.wait(io.end)) co_return;
-    } else {
-      co_return;
-    }
-  }
-}
-
-Task<Persistence> send_refusal(Client& client, RequestParser& request, const Refusal& refusal) {
-  constexpr std::uint64_t patience = 256 * 1024;
-  BodyPieces ignored(Framing::length);
-  while (!request.is_done()) {
-    ignored.clear();
-    const auto consumed = request.parse_body(client.inbox.bytes(), ignored);
-    if (!consumed) break;
-    client.inbox.consume(*consumed);
-    if (request.is_done()) break;
-    // A client that waits for `100 Continue` will not send its body now, and one that sends chunks may be
-    // waiting for us: only what has a length, and a short one, is surely on its way.
-    const auto rest = request.content_length_remaining();
-    if (!rest || *rest > patience || request.expects_continue) break;
-    const Io io = co_await client.stream.read_some(client.inbox.space());
-    if (!io.ok()) co_return Persistence::close;
-    client.inbox.commit(io.count);
-  }
-  const bool keep = request.is_done() && request.keep_alive();
-  const auto persistence = keep ? Persistence::keep_alive : Persistence::close;
-  const WithBody with_body = request.method == "HEAD" ? WithBody::no : WithBody::yes;
-  const std::string response = refusal_response(refusal, persistence, with_body);
-  co_return co_await client.stream.write_all(response) ? persistence : Persistence::close;
-}
-
 // Longer than it should be, because it is the story of an exchange: get a connection, send, read, and what is
 // owed to the client, the log and the pool for each way that can end.
-Task<Persistence> forward(Client& client, RequestParser& request, const RequestHead& head, OriginPool& pool,
-                          Upstream& upstream, Interceptor& interceptor, std::unique_ptr<Exchange> exchange,
-                          const Limits& limits) {
-  Recorded recorded(std::move(exchange), interceptor, co_await asio::this_coro::executor);
-  Transfer t(client, request, head, limits);
-  t.request_body.set_framing(request.framing());
+Task<void> forward(ClientSide& client, const RequestHead& head, const PoolPointer& pool, Upstream& upstream,
+                   Interceptor& interceptor, Pass pass) {
+  Exchange* const exchange = pass.exchange.get();
+  Recorded recorded(std::move(pass.exchange), interceptor, co_await asio::this_coro::executor);
+  Transfer t(client, head, exchange);
+  t.request_body.change_with(std::move(pass.body));
   const auto refuse = [&](const Refusal& refusal) {
     recorded.outcome.reason = refusal.code;
     // The request's own target: the head's may hold a secret by now.
-    interceptor.on_refused(&pool.origin, request.method, request.target, refusal);
-    return send_refusal(client, request, refusal);
+    interceptor.on_refused(&pool->origin, client.method, client.target, refusal);
+    return client.refuse(refusal);
   };
   if (!is_sendable(head)) {
     // By name: g++ 12 destroys an aggregate made inside a co_await expression twice.
@@ -373,58 +305,48 @@ Task<Persistence> forward(Client& client, RequestParser& request, const RequestH
                            "it has a byte that would end the line"};
     co_return co_await refuse(unusable);
   }
-  const auto consumed = request.parse_body(client.inbox.bytes(), t.request_body);
-  if (!consumed) co_return co_await refuse(refusal_for(Download::done, Upload::malformed, pool.origin));
-  client.inbox.consume(*consumed);
+  if (auto refusal = co_await begin_request_body(t, pool->origin)) co_return co_await refuse(*refusal);
+  if (t.client_left) {
+    recorded.outcome.reason = "client_gone";
+    co_return client.abort();
+  }
 
   Ended ended;
+  unsigned attempts = 0;
   for (bool again = true; again;) {
-    auto dialed = co_await upstream.acquire(pool);
-    if (client.stream.is_aborted()) co_return Persistence::close;  // the run has ended meanwhile
-    if (const auto* refusal = std::get_if<Refusal>(&dialed)) co_return co_await refuse(*refusal);
-    t.origin = std::move(std::get<UpstreamPointer>(dialed));
-    const bool was_whole = request.is_done();
-    client.watch.origin = &t.origin->stream;
-    ended = co_await exchange_once(t, pool.origin);
-    client.watch.origin = nullptr;
+    if (client.is_aborted()) co_return;  // the run has ended meanwhile, or the client has left
+    auto reached = co_await upstream.acquire(pool, client.protocol());
+    if (client.is_aborted()) co_return;
+    if (const auto* refusal = std::get_if<Refusal>(&reached)) co_return co_await refuse(*refusal);
+    t.origin = std::move(std::get<std::unique_ptr<OriginSide>>(reached));
+    // How an unknown length is told is the connection's: HTTP/2 needs no chunks.
+    t.request_body.outlet().set_framing(t.origin->http1() ? t.request_framing : Framing::length);
+    const bool was_whole = t.request_body.ended();
+    const bool was_reused = t.origin->is_reused();
+    client.watch(t.origin.get());
+    ended = co_await exchange_once(t);
+    client.watch(nullptr);
     // A pooled connection that its origin closed as we wrote: safe to repeat if that changes nothing.
-    again = ended.download == Download::no_answer && t.origin->reused && was_whole &&
-            is_idempotent(request.method) && !client.stream.is_aborted();
+    const bool repeatable =
+        ended.download == Download::unprocessed ||
+        (ended.download == Download::no_answer && was_reused && is_idempotent(client.method));
+    again = repeatable && was_whole && ++attempts < most_attempts && !client.is_aborted();
   }
   recorded.outcome.status = t.response.status;
-  recorded.outcome.request_bytes = t.request_body.payload();
-  recorded.outcome.response_bytes = t.response_bytes;
-  recorded.outcome.reason = reason_of(ended, client);
+  recorded.outcome.request_bytes = t.request_body.outlet().payload();
+  recorded.outcome.response_bytes = t.response_body.inlet().payload();
+  recorded.outcome.reason = reason_of(ended, t);
 
-  if (ended.download == Download::switched) {
-    std::string response_head;
-    write_response_head(response_head, t.response, Framing::none, request.version, Persistence::keep_alive);
-    if (co_await client.stream.write_all(response_head)) {
-      const Relayed relayed = co_await relay(client.stream, client.inbox, t.origin->stream, t.origin_inbox);
-      recorded.outcome.request_bytes = relayed.from_client;
-      recorded.outcome.response_bytes = relayed.from_origin;
-    }
-    co_return Persistence::close;
-  }
-  if (!has_response(ended.download)) {
+  if (ended.download == Download::switched) co_return co_await switch_protocols(t, recorded.outcome);
+  if (!ended.has_response()) {
     recorded.outcome.status = 0;
+    if (t.refusal) co_return co_await refuse(*t.refusal);
     if (recorded.outcome.reason.empty())
-      co_return co_await refuse(refusal_for(ended.download, ended.upload, pool.origin));
+      co_return co_await refuse(refusal_for(ended.download, ended.upload, pool->origin));
   }
-  if (!recorded.outcome.reason.empty()) {
-    // Not an orderly end: the client must see that the body is not whole.
-    if (t.framing == Framing::until_close) {
-      client.stream.reset();
-    } else {
-      client.stream.abort();
-    }
-    co_return Persistence::close;
-  }
-  // Only a connection that took the whole request may carry another: the next head would end an unfinished
-  // body.
-  if (ended.upload == Upload::done && t.response.keep_alive() && t.origin_inbox.empty())
-    upstream.release(std::move(t.origin));
-  co_return request.is_done() ? t.persistence : Persistence::close;
+  if (!recorded.outcome.reason.empty()) co_return client.abort();
+  client.finish();
+  t.origin->finish(ended.upload == Upload::done);
 }
 
 }  // namespace standin::proxy

@@ -38,15 +38,6 @@ bool is_one_of(std::string_view name, const Names& names) noexcept {
 constexpr std::array<std::string_view, 6> connection_fields = {
     "connection", "keep-alive", "proxy-connection", "proxy-authorization", "proxy-authenticate", "upgrade"};
 
-/// What may stand behind a body. Not what says where a message goes, who sent it or how it is read, which no
-/// sender may put there (RFC 9110 6.5.1), and which nobody judged here: a peer that merges trailers into the
-/// head must not be told by them. (Beast refuses those that frame a message.)
-bool is_for_trailers(std::string_view name) noexcept {
-  static constexpr std::array<std::string_view, 8> refused = {
-      "host", "authorization", "cookie", "set-cookie", "te", "trailer", "expect", "content-encoding"};
-  return !is_one_of(name, refused) && !is_one_of(name, connection_fields);
-}
-
 bool is_within(std::string_view part, std::string_view whole) noexcept {
   const std::less_equal<const char*> before;
   return before(whole.data(), part.data()) && before(part.data() + part.size(), whole.data() + whole.size());
@@ -58,40 +49,68 @@ bool is_digits(std::string_view s) noexcept {
 
 }  // namespace
 
+bool is_for_trailers(std::string_view name) noexcept {
+  // Beast refuses those that frame a message; in HTTP/2 they are refused here.
+  static constexpr std::array<std::string_view, 10> refused = {
+      "host",    "authorization", "cookie",           "set-cookie",     "te",
+      "trailer", "expect",        "content-encoding", "content-length", "transfer-encoding"};
+  return !is_one_of(name, refused) && !is_one_of(name, connection_fields);
+}
+
+void BodyPieces::set_framing(Framing out) noexcept {
+  out_ = out;
+  framed_.clear();
+  end_is_framed_ = false;
+}
+
 void BodyPieces::add(std::string_view data) {
   if (data.empty()) return;
   payload_ += data.size();
-  if (out_ != Framing::chunked && single_.empty() && buffer_.empty()) {
+  if (single_.empty() && joined_.empty()) {
     single_ = data;
     return;
   }
-  if (!single_.empty()) {
-    buffer_.append(single_);
-    single_ = {};
-  }
-  if (out_ == Framing::chunked) {
-    std::array<char, 16> size{};
-    const auto end = std::to_chars(size.data(), size.data() + size.size(), data.size(), 16).ptr;
-    buffer_.append(size.data(), end).append("\r\n").append(data).append("\r\n");
-  } else {
-    buffer_.append(data);
-  }
+  append(joined_, single_);
+  single_ = {};
+  append(joined_, data);
 }
 
 void BodyPieces::add_trailer(std::string_view name, std::string_view value) {
-  if (out_ != Framing::chunked) return;  // without chunks there is no place for them
-  trailers_.append(name).append(": ").append(value).append("\r\n");
+  trailers_.push_back({std::string(name), WipingBuffer(value.begin(), value.end())});
 }
 
-void BodyPieces::finish() {
-  if (out_ == Framing::chunked) buffer_.append("0\r\n").append(trailers_).append("\r\n");
+std::string_view BodyPieces::bytes() {
+  const std::string_view data = joined_.empty() ? single_ : view(joined_);
+  if (out_ != Framing::chunked) return data;
+  if (!framed_.empty()) return view(framed_);
+  if (!data.empty()) {
+    std::array<char, 20> size{};
+    char* end = std::to_chars(size.data(), size.data() + size.size(), data.size(), 16).ptr;
+    *end++ = '\r';
+    *end++ = '\n';
+    framed_.reserve(data.size() + size.size() + 8);
+    append(framed_, {size.data(), end});
+    append(framed_, data);
+    append(framed_, "\r\n");
+  }
+  if (ended_ && !end_is_framed_) {
+    append(framed_, "0\r\n");
+    for (const Trailer& trailer : trailers_) {  // without chunks there is no place for them
+      append(framed_, trailer.name);
+      append(framed_, ": ");
+      append(framed_, view(trailer.value));
+      append(framed_, "\r\n");
+    }
+    append(framed_, "\r\n");
+    end_is_framed_ = true;
+  }
+  return view(framed_);
 }
-
-std::string_view BodyPieces::bytes() { return buffer_.empty() ? single_ : std::string_view(buffer_); }
 
 void BodyPieces::clear() noexcept {
   single_ = {};
-  buffer_.clear();
+  joined_.clear();
+  framed_.clear();
 }
 
 template <bool is_request>

@@ -20,29 +20,49 @@ namespace beast_http = boost::beast::http;
 enum class Framing : std::uint8_t { none, length, chunked, until_close };
 
 /// What a piece of body becomes on the other side: decoded on the way in, framed again on the way out, so
-/// that no chunk extension and no odd spelling of a size reaches a second parser.
+/// that no chunk extension and no odd spelling of a size reaches a second parser. Framing::length is the
+/// decoded bytes as they are.
 class BodyPieces {
  public:
   explicit BodyPieces(Framing out) noexcept : out_(out) {}
-  void set_framing(Framing out) noexcept { out_ = out; }
+  /// May be said late, or anew where what was written has to be written again.
+  void set_framing(Framing out) noexcept;
+  [[nodiscard]] Framing framing() const noexcept { return out_; }
 
   void add(std::string_view data);
   void add_trailer(std::string_view name, std::string_view value);
-  void finish();
+  void finish() noexcept { ended_ = true; }
 
   /// What is to be written now: one view into the input where it needs no framing, else of a buffer here.
-  /// Valid until clear() or the next add.
+  /// Valid until clear() or the next add. With finish() before it, chunks are ended and the trailers behind.
   [[nodiscard]] std::string_view bytes();
+  [[nodiscard]] bool ended() const noexcept { return ended_; }
   [[nodiscard]] std::uint64_t payload() const noexcept { return payload_; }  // of body, since the start
+  /// Frees for the next piece; the trailers and the end stay.
   void clear() noexcept;
+
+  /// They come with the end of a body; a secret may be in a response's.
+  struct Trailer {
+    std::string name;
+    WipingBuffer value;
+  };
+  [[nodiscard]] std::vector<Trailer>& trailers() noexcept { return trailers_; }
 
  private:
   Framing out_;
   std::string_view single_;
-  std::string buffer_;
-  std::string trailers_;
+  WipingBuffer joined_;
+  WipingBuffer framed_;
+  std::vector<Trailer> trailers_;
   std::uint64_t payload_ = 0;
+  bool ended_ = false;
+  bool end_is_framed_ = false;
 };
+
+/// What may stand behind a body. Not what says where a message goes, who sent it or how it is read, which no
+/// sender may put there (RFC 9110 6.5.1), and which nobody judged here: a peer that merges trailers into the
+/// head must not be told by them.
+[[nodiscard]] bool is_for_trailers(std::string_view name) noexcept;
 
 /// One message. Give parse_head() the whole head (see HeadScanner) in one buffer that stays put while
 /// `fields` are used, then parse_body() what follows.

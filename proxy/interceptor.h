@@ -13,6 +13,8 @@
 
 namespace standin::proxy {
 
+class BodyTransform;
+
 /// A request that does not go through, as the client, the log and a person get told:
 /// `Standin-Error: code` and a JSON body. No field ever holds a secret.
 struct Refusal {
@@ -35,14 +37,31 @@ struct Outcome {
 /// One request that was let through and is on record. Owned by the proxy until it ended.
 class Exchange {
  public:
-  virtual ~Exchange() = default;
+  virtual ~Exchange();
+
+  /// The head of a response before anything of it goes to the client: of each interim one (1xx), then of the
+  /// final one. May replace parts of it. What is returned for the final one changes the body, unless there is
+  /// none: Content-Length is then dropped, and what else the change makes untrue (Content-Encoding, ETag, a
+  /// digest) is to be taken out here.
+  virtual std::unique_ptr<BodyTransform> on_response(ResponseHead& head);
+  /// A response's trailer: what its value becomes; nullopt: it stays.
+  virtual std::optional<WipingBuffer> on_response_trailer(const Field& trailer);
   /// Called exactly once.
   virtual void finished(const Outcome& outcome) noexcept = 0;
 };
 
 /// The request may go, as it is now in the head. `exchange` is null where nothing needs to be recorded.
+/// `body` changes the request's body, unless there is none: Content-Length is then made here.
 struct Pass {
+  Pass();
+  explicit Pass(std::unique_ptr<Exchange> e);
+  Pass(std::unique_ptr<Exchange> e, std::unique_ptr<BodyTransform> b);
+  Pass(Pass&&) noexcept;
+  Pass& operator=(Pass&&) noexcept;
+  ~Pass();
+
   std::unique_ptr<Exchange> exchange;
+  std::unique_ptr<BodyTransform> body;
 };
 using Verdict = std::variant<Pass, Refusal>;
 

@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "proxy/client_hello.h"
-#include "proxy/exchange.h"
+#include "proxy/client.h"
 
 namespace standin::proxy {
 

@@ -233,10 +233,7 @@ void Proxy::stop() noexcept {
     for (Impl::Listening& at : impl->listening) at.listener.close();
     impl->look_timer.cancel();
     impl->upstream.stop();
-    for (Client* client : impl->clients) {
-      if (client->watch.origin) client->watch.origin->abort();
-      client->stream.reset();
-    }
+    for (Client* client : impl->clients) client->watch.end();
     // What does not end by itself is destroyed with the context, and says so to its exchange.
     auto patience = std::make_shared<Timer>(impl->io.get_executor(), farewell);
     patience->async_wait([impl, patience](auto) { impl->io.stop(); });

@@ -5,12 +5,16 @@
 
 namespace standin::proxy {
 
-std::string refusal_response(const Refusal& refusal, Persistence persistence, WithBody body) {
+std::string refusal_body(const Refusal& refusal) {
   nlohmann::ordered_json error = {{"code", refusal.code}, {"message", refusal.message}};
   if (!refusal.hint.empty()) error["hint"] = refusal.hint;
-  const std::string text = nlohmann::ordered_json{{"error", error}}.dump(
-                               -1, ' ', false, nlohmann::json::error_handler_t::replace) +
-                           "\n";
+  return nlohmann::ordered_json{{"error", error}}.dump(-1, ' ', false,
+                                                       nlohmann::json::error_handler_t::replace) +
+         "\n";
+}
+
+std::string refusal_response(const Refusal& refusal, Persistence persistence, WithBody body) {
+  const std::string text = refusal_body(refusal);
   std::string out = "HTTP/1.1 " + std::to_string(refusal.status) + " ";
   out += std::string_view(
       boost::beast::http::obsolete_reason(static_cast<boost::beast::http::status>(refusal.status)));

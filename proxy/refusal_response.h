@@ -13,4 +13,7 @@ enum class WithBody : std::uint8_t { yes, no };
 /// {"error":{"code":"…","message":"…","hint":"…"}}. 407 also says how to authenticate.
 std::string refusal_response(const Refusal& refusal, Persistence persistence, WithBody body);
 
+/// Its JSON body alone.
+std::string refusal_body(const Refusal& refusal);
+
 }  // namespace standin::proxy

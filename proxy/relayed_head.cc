@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <boost/beast/http/status.hpp>
+
 namespace standin::proxy {
 
 namespace {
@@ -29,6 +31,19 @@ bool has_byte_below(std::string_view text, unsigned char lowest, unsigned char b
   return found != 0;
 }
 
+bool says_framing(std::string_view name) noexcept {
+  return same_name(name, "content-length") || same_name(name, "transfer-encoding");
+}
+
+template <class Out>
+void put_framing(Out& out, Framing framing, std::optional<std::uint64_t> length) {
+  if (length) {
+    put_field(out, "Content-Length", std::to_string(*length));
+  } else if (framing == Framing::chunked) {
+    put_field(out, "Transfer-Encoding", "chunked");
+  }
+}
+
 }  // namespace
 
 bool is_sendable(const RequestHead& head) noexcept {
@@ -43,8 +58,8 @@ bool wants_upgrade(const RequestHead& head) noexcept {
          !has_token(head.fields, "upgrade", "h2c");
 }
 
-void write_request_head(WipingBuffer& out, const RequestHead& head, const Origin& origin,
-                        const UpstreamProxy* by_proxy) {
+void write_request_head(WipingBuffer& out, const RequestHead& head, const Origin& origin, Framing framing,
+                        Reframed reframed, const UpstreamProxy* by_proxy) {
   std::size_t size = head.method.size() + head.target.size() + 256;
   for (const Field& field : head.fields) size += field.name.size() + field.value.size() + 4;
   out.reserve(size);  // once: a buffer that grows leaves a copy behind each time, wiped, but for nothing
@@ -59,8 +74,11 @@ void write_request_head(WipingBuffer& out, const RequestHead& head, const Origin
     if (hop_by_hop.covers(field)) continue;
     // What a transfer coding we do not speak would need; trailers are passed on.
     if (same_name(field.name, "te") && !same_name(field.value, "trailers")) continue;
+    if (reframed.changed && says_framing(field.name)) continue;
     put_field(out, field.name, field.value);
   }
+  if (reframed.changed || (framing == Framing::chunked && !find_field(head.fields, "transfer-encoding")))
+    put_framing(out, framing, reframed.length);
   if (wants_upgrade(head)) {
     put_field(out, "Connection", "Upgrade");
     put_field(out, "Upgrade", find_field(head.fields, "upgrade")->value);
@@ -72,11 +90,15 @@ void write_request_head(WipingBuffer& out, const RequestHead& head, const Origin
   put(out, "\r\n");
 }
 
-void write_response_head(std::string& out, const ResponseParser& response, Framing framing,
+void write_response_head(std::string& out, const ResponseHead& response, Framing framing, Reframed reframed,
                          unsigned client_version, Persistence persistence) {
   put(out, "HTTP/1.1 ");
   put(out, std::to_string(response.status));
   put(out, " ");
+  if (response.reason.empty()) {  // HTTP/2 has none
+    const auto reason = beast_http::obsolete_reason(static_cast<beast_http::status>(response.status));
+    put(out, {reason.data(), reason.size()});
+  }
   put(out, response.reason);
   put(out, "\r\n");
   // No body follows, and these must not say that one does (RFC 9110 8.6, RFC 9112 6.1): a client that
@@ -89,8 +111,11 @@ void write_response_head(std::string& out, const ResponseParser& response, Frami
     // A client of HTTP/1.0 gets the body without chunks, until the connection closes.
     if ((never_a_body || framing == Framing::until_close) && same_name(field.name, "transfer-encoding"))
       continue;
+    if (reframed.changed && says_framing(field.name)) continue;
     put_field(out, field.name, field.value);
   }
+  if (reframed.changed || (framing == Framing::chunked && !find_field(response.fields, "transfer-encoding")))
+    put_framing(out, framing, reframed.length);
   if (response.status == 101) {
     put_field(out, "Connection", "Upgrade");
     if (const Field* upgrade = find_field(response.fields, "upgrade"))

@@ -5,6 +5,7 @@
 #include "proxy/http1.h"
 #include "proxy/origin.h"
 #include "proxy/refusal_response.h"
+#include "proxy/sides.h"
 #include "proxy/upstream_proxy.h"
 #include "proxy/wiping_allocator.h"
 
@@ -19,12 +20,13 @@ namespace standin::proxy {
 [[nodiscard]] bool is_sendable(const RequestHead& head) noexcept;
 
 /// The head as the origin gets it: origin-form, end-to-end fields in their order and spelling, the framing as
-/// it was. `by_proxy`: absolute-form and its authorization, for plain HTTP by way of the company's proxy.
-void write_request_head(WipingBuffer& out, const RequestHead& head, const Origin& origin,
-                        const UpstreamProxy* by_proxy);
+/// it was, unless `reframed`. `by_proxy`: absolute-form and its authorization, for plain HTTP by way of the
+/// company's proxy.
+void write_request_head(WipingBuffer& out, const RequestHead& head, const Origin& origin, Framing framing,
+                        Reframed reframed, const UpstreamProxy* by_proxy);
 
 /// The head as the client gets it, framed as `framing`.
-void write_response_head(std::string& out, const ResponseParser& response, Framing framing,
+void write_response_head(std::string& out, const ResponseHead& response, Framing framing, Reframed reframed,
                          unsigned client_version, Persistence persistence);
 
 }  // namespace standin::proxy

@@ -1,10 +1,19 @@
 #include "proxy/request.h"
 
+#include "proxy/exchange.h"
+#include "proxy/http1_sides.h"
+
 namespace standin::proxy {
 
 Refusal bad_request(std::string_view what) {
   return {400, "bad_request", "the request has " + std::string(what),
           "two readers could take it in two ways: nothing of it was sent"};
+}
+
+Refusal misdirected(const Origin& origin) {
+  return {421, "misdirected_request",
+          "the request's host is not the one this connection is to, " + origin.to_string(),
+          "Host, the request target and the name connected to must agree"};
 }
 
 Task<bool> read_request(Client& client, RequestParser& request, const Boundary& boundary,
@@ -63,21 +72,26 @@ HostField compare_host(const RequestParser& request, const Origin& origin) {
   return *named == origin ? HostField::agrees : HostField::disagrees;
 }
 
+Task<void> serve_request(ClientSide& client, RequestHead& head, const PoolPointer& pool, Handling handling,
+                         const Boundary& boundary) {
+  Pass pass;
+  if (handling == Handling::intercept) {
+    auto verdict = boundary.interceptor.on_request(pool->origin, head);
+    if (const auto* refusal = std::get_if<Refusal>(&verdict)) co_return co_await client.refuse(*refusal);
+    pass = std::move(std::get<Pass>(verdict));
+  }
+  co_await forward(client, head, pool, boundary.upstream, boundary.interceptor, std::move(pass));
+}
+
 Task<Persistence> serve_request(Client& client, RequestParser& request, std::string_view target,
-                                OriginPool& pool, Handling handling, const Boundary& boundary) {
+                                const PoolPointer& pool, Handling handling, const Boundary& boundary) {
   RequestHead head;
   head.method = request.method;
   head.target = target;
   head.fields = std::move(request.fields);
-  std::unique_ptr<Exchange> recorded;
-  if (handling == Handling::intercept) {
-    auto verdict = boundary.interceptor.on_request(pool.origin, head);
-    if (const auto* refusal = std::get_if<Refusal>(&verdict))
-      co_return co_await send_refusal(client, request, *refusal);
-    recorded = std::move(std::get<Pass>(verdict).exchange);
-  }
-  co_return co_await forward(client, request, head, pool, boundary.upstream, boundary.interceptor,
-                             std::move(recorded), boundary.limits);
+  Http1ClientSide side(client, request);
+  co_await serve_request(side, head, pool, handling, boundary);
+  co_return side.persistence();
 }
 
 }  // namespace standin::proxy

@@ -10,6 +10,9 @@ namespace standin::proxy {
 /// "the request has WHAT": 400.
 [[nodiscard]] Refusal bad_request(std::string_view what);
 
+/// It is for another origin than its connection is to: 421.
+[[nodiscard]] Refusal misdirected(const Origin& origin);
+
 /// Reads a request's head into `request`. False: the connection has ended, or must.
 Task<bool> read_request(Client& client, RequestParser& request, const Boundary& boundary,
                         const Origin* origin);
@@ -28,8 +31,12 @@ enum class HostField : std::uint8_t { agrees, disagrees, malformed };
 /// What Host says of `origin`: exactly once, unless HTTP/1.0 leaves it out (RFC 9112 3.2).
 [[nodiscard]] HostField compare_host(const RequestParser& request, const Origin& origin);
 
-/// A request whose origin is known: judged where that is bound, forwarded.
+/// A request whose origin is known: judged where that is bound, forwarded. `head` is as it came from
+/// `client`.
+Task<void> serve_request(ClientSide& client, RequestHead& head, const PoolPointer& pool, Handling handling,
+                         const Boundary& boundary);
+/// The same of HTTP/1.x.
 Task<Persistence> serve_request(Client& client, RequestParser& request, std::string_view target,
-                                OriginPool& pool, Handling handling, const Boundary& boundary);
+                                const PoolPointer& pool, Handling handling, const Boundary& boundary);
 
 }  // namespace standin::proxy

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -15,8 +16,9 @@ namespace {
 
 // Several TLS records a read(2), where a body is on its way; released again when a connection is idle.
 constexpr std::size_t read_buffer_bytes = 64 * 1024;
-// ALPN's wire form (RFC 7301 3.1) of "http/1.1".
-constexpr std::array<unsigned char, 9> alpn = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+// ALPN's wire form (RFC 7301 3.1) of "h2" and "http/1.1".
+constexpr std::array<unsigned char, 12> alpn = {2, 'h', '2', 8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+constexpr std::size_t h2_size = 3;
 
 OwnedContext make_context(const SSL_METHOD* method, const char* what) {
   OwnedContext context(SSL_CTX_new(method));
@@ -35,6 +37,29 @@ int select_alpn(SSL*, const unsigned char** out, unsigned char* length, const un
   auto* selected = const_cast<unsigned char**>(out);
   const int found = SSL_select_next_proto(selected, length, alpn.data(), alpn.size(), in, in_length);
   return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+/// Whether the list in a ClientHello's ALPN extension names h2.
+bool offers_h2(SSL* ssl) noexcept {
+  const unsigned char* list = nullptr;
+  std::size_t size = 0;
+  constexpr unsigned alpn_extension = TLSEXT_TYPE_application_layer_protocol_negotiation;
+  if (SSL_client_hello_get0_ext(ssl, alpn_extension, &list, &size) != 1) return false;
+  for (std::size_t at = 2; at < size; at += 1U + list[at]) {
+    if (size - at >= h2_size && std::equal(alpn.begin(), alpn.begin() + h2_size, list + at)) return true;
+  }
+  return false;
+}
+
+int on_client_hello(SSL* ssl, int*, void*) {
+  const auto* hello = static_cast<const ServerTls::Hello*>(SSL_get_app_data(ssl));
+  try {
+    if (hello && *hello) (*hello)(offers_h2(ssl) ? Protocol::http2 : Protocol::http1);
+  } catch (const std::exception&) {
+    // Out of memory: nothing is made ahead.
+  }
+  SSL_set_app_data(ssl, nullptr);  // once: there may be a second one, after a HelloRetryRequest
+  return SSL_CLIENT_HELLO_SUCCESS;
 }
 
 ClientTls::TakeSession& take_session() {
@@ -75,15 +100,17 @@ ServerTls::ServerTls(CertificateAuthority& authority)
   SSL_CTX_set_session_cache_mode(context_.get(), SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(context_.get(), 1);
   SSL_CTX_set_alpn_select_cb(context_.get(), select_alpn, nullptr);
+  SSL_CTX_set_client_hello_cb(context_.get(), on_client_hello, nullptr);
 }
 
-OwnedSsl ServerTls::accept(std::string_view host) {
+OwnedSsl ServerTls::accept(std::string_view host, const Hello& hello) {
   OwnedSsl ssl(SSL_new(context_.get()));
   if (!ssl || SSL_use_certificate(ssl.get(), authority_.leaf(host)) != 1 ||
       SSL_use_PrivateKey(ssl.get(), authority_.leaf_key()) != 1) {
     ERR_clear_error();
     return nullptr;
   }
+  SSL_set_app_data(ssl.get(), const_cast<Hello*>(&hello));
   SSL_set_accept_state(ssl.get());
   return ssl;
 }
@@ -94,7 +121,6 @@ ClientTls::ClientTls(std::string trust_file, std::string trust_directory)
       context_(make_context(TLS_client_method(), "set up TLS towards origins")) {
   require_readable(file_, "SSL_CERT_FILE");
   SSL_CTX_set_verify(context_.get(), SSL_VERIFY_PEER, nullptr);
-  SSL_CTX_set_alpn_protos(context_.get(), alpn.data(), alpn.size());
   SSL_CTX_set_session_cache_mode(context_.get(), SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(context_.get(), on_new_session);
 }
@@ -115,7 +141,7 @@ void ClientTls::load_trust() {
   ERR_clear_error();
 }
 
-OwnedSsl ClientTls::connect(const Origin& origin, SSL_SESSION* session) {
+OwnedSsl ClientTls::connect(const Origin& origin, SSL_SESSION* session, Offer offer) {
   load_trust();
   OwnedSsl ssl(fault_.empty() ? SSL_new(context_.get()) : nullptr);
   if (!ssl) return nullptr;
@@ -129,9 +155,20 @@ OwnedSsl ClientTls::connect(const Origin& origin, SSL_SESSION* session) {
             SSL_set_tlsext_host_name(ssl.get(), origin.host.c_str()) == 1;
   }
   if (!named) return nullptr;
+  const std::size_t from = offer == Offer::http1 ? h2_size : 0;
+  const std::size_t to = offer == Offer::http2 ? h2_size : alpn.size();
+  SSL_set_alpn_protos(ssl.get(), alpn.data() + from, static_cast<unsigned>(to - from));
   if (session) SSL_set_session(ssl.get(), session);
   SSL_set_connect_state(ssl.get());
   return ssl;
+}
+
+Protocol chosen_protocol(const SSL* ssl) noexcept {
+  const unsigned char* name = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(ssl, &name, &size);
+  return std::string_view(reinterpret_cast<const char*>(name), size) == "h2" ? Protocol::http2
+                                                                             : Protocol::http1;
 }
 
 void ClientTls::on_session(TakeSession take) noexcept { take_session() = take; }
@@ -147,6 +184,8 @@ std::string describe_protocol_failure(unsigned long error) {
     case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
     case SSL_R_UNSUPPORTED_PROTOCOL:
       return "it speaks no TLS as new as 1.2";
+    case SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL:
+      return "it speaks neither HTTP/1.1 nor HTTP/2";
     case SSL_R_UNEXPECTED_EOF_WHILE_READING:
       return "the TLS handshake was cut off";
     default: {

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 
 #include "proxy/certificate_authority.h"
 #include "proxy/openssl_handles.h"
 #include "proxy/origin.h"
+#include "proxy/protocol.h"
 
 namespace standin::proxy {
 
@@ -14,8 +16,10 @@ namespace standin::proxy {
 class ServerTls {
  public:
   explicit ServerTls(CertificateAuthority& authority);
+  /// Called once in the handshake, when it is known what the client can speak. Must outlive the handshake.
+  using Hello = std::function<void(Protocol)>;
   /// In the accept state, with the leaf for `host`. Null where OpenSSL has no memory.
-  [[nodiscard]] OwnedSsl accept(std::string_view host);
+  [[nodiscard]] OwnedSsl accept(std::string_view host, const Hello& hello);
 
  private:
   CertificateAuthority& authority_;
@@ -30,9 +34,10 @@ class ClientTls {
   /// read.
   ClientTls(std::string trust_file, std::string trust_directory);
 
+  enum class Offer : std::uint8_t { http1, http2, both };
   /// In the connect state, verifying for `origin.host`, resuming `session` where it can. Null, and fault()
   /// says why, where that can't be had.
-  [[nodiscard]] OwnedSsl connect(const Origin& origin, SSL_SESSION* session);
+  [[nodiscard]] OwnedSsl connect(const Origin& origin, SSL_SESSION* session, Offer offer);
   [[nodiscard]] std::string_view fault() const noexcept { return fault_; }
 
   /// Called for each session ticket of a connection made with connect(): `taken` gets what set_app_data() was
@@ -49,6 +54,9 @@ class ClientTls {
   std::string fault_;
   OwnedContext context_;
 };
+
+/// What was agreed on (RFC 7301); HTTP/1.1 where nothing was.
+[[nodiscard]] Protocol chosen_protocol(const SSL* ssl) noexcept;
 
 /// Why the handshake with an origin failed, for a person: "its certificate is for another name".
 [[nodiscard]] std::string describe_handshake_failure(SSL* ssl, const Origin& origin);

@@ -8,7 +8,8 @@
 #include "proxy/deadline.h"
 #include "proxy/happy_eyeballs.h"
 #include "proxy/head_scanner.h"
-#include "proxy/http1.h"
+#include "proxy/http1_sides.h"
+#include "proxy/http2_sides.h"
 
 namespace standin::proxy {
 
@@ -84,7 +85,18 @@ const UpstreamProxy* Upstream::way_out(const Origin& origin) const noexcept {
   return is_this_machine(origin) && !is_this_machine(way->endpoint) ? nullptr : &*way;
 }
 
-Task<Dialed> Upstream::acquire(OriginPool& pool) {
+Task<Acquired> Upstream::acquire(PoolPointer pool, Protocol client) {
+  if (may_speak_http2(*pool, client)) co_return co_await acquire_http2(std::move(pool));
+  auto dialed = co_await acquire_http1(*pool);
+  auto* refusal = std::get_if<Refusal>(&dialed);
+  if (refusal && pool->speaks == OriginPool::Speaks::http2_only)
+    co_return co_await acquire_http2(std::move(pool));
+  if (refusal) co_return std::move(*refusal);
+  co_return std::make_unique<Http1OriginSide>(std::move(std::get<UpstreamPointer>(dialed)), *this,
+                                              options_.limits);
+}
+
+Task<Dialed> Upstream::acquire_http1(OriginPool& pool) {
   while (!pool.idle.empty()) {
     auto connection = std::move(pool.idle.back());
     pool.idle.pop_back();
@@ -97,7 +109,7 @@ Task<Dialed> Upstream::acquire(OriginPool& pool) {
     co_await ahead->done.wait();
     if (ahead->result) co_return std::move(*ahead->result);
   }
-  co_return co_await dial(pool);
+  co_return co_await dial(pool, ClientTls::Offer::http1);
 }
 
 void Upstream::release(UpstreamPointer connection) {
@@ -115,6 +127,10 @@ void Upstream::sweep(Clock::time_point now) {
     std::erase_if(pool->idle, [&](const UpstreamPointer& c) {
       return now - c->idle_since > options_.limits.pool_idle || c->stream.peer_is_gone();
     });
+    for (const auto& connection : pool->http2) {
+      const bool is_idle = connection->session.active() == 0;
+      if (is_idle && now - connection->idle_since > options_.limits.pool_idle) connection->close();
+    }
     const bool used = pool.use_count() > 1 || !pool->idle.empty();
     if (used || (now - pool->last_used < session_kept && left <= many_pools)) return false;
     --left;
@@ -123,16 +139,24 @@ void Upstream::sweep(Clock::time_point now) {
 }
 
 bool Upstream::has_idle() const noexcept {
-  return std::any_of(pools_.begin(), pools_.end(),
-                     [](const auto& entry) { return !entry.second->idle.empty(); });
+  return std::any_of(pools_.begin(), pools_.end(), [](const auto& entry) {
+    return !entry.second->idle.empty() || !entry.second->http2.empty();
+  });
 }
 
 void Upstream::stop() noexcept {
   stopped_ = true;
   for (Timer* limit : limits_) limit->cancel();
+  for (const auto& [origin, pool] : pools_) {
+    for (const auto& connection : pool->http2) connection->say_goodbye();
+  }
 }
 
-void Upstream::prepare(PoolPointer pool) {
+void Upstream::prepare(PoolPointer pool, Protocol client) {
+  if (may_speak_http2(*pool, client)) {
+    if (pool->http2.empty()) negotiate(pool);
+    return;
+  }
   if (!pool->idle.empty() || pool->ahead.size() >= max_ahead) return;
   auto ahead = std::make_shared<OriginPool::Ahead>(executor_);
   pool->ahead.push_back(ahead);
@@ -141,7 +165,7 @@ void Upstream::prepare(PoolPointer pool) {
 
 Task<void> Upstream::dial_ahead(PoolPointer pool, std::shared_ptr<OriginPool::Ahead> ahead) {
   try {
-    ahead->result = co_await dial(*pool);
+    ahead->result = co_await dial(*pool, ClientTls::Offer::http1);
   } catch (const std::exception&) {
     // Out of memory. Whoever waits finds no result, and dials for itself.
   }
@@ -169,13 +193,13 @@ Refusal Upstream::refusal_without_answer(const Origin& origin) const {
   return stopped_ ? Refusal{503, "aborted", "the run is ending", ""} : too_slow(origin);
 }
 
-Task<Dialed> Upstream::dial(OriginPool& pool) {
-  auto dialed = co_await within_limit<Dialed>(dial_without_limit(pool));
+Task<Dialed> Upstream::dial(OriginPool& pool, ClientTls::Offer offer) {
+  auto dialed = co_await within_limit<Dialed>(dial_without_limit(pool, offer));
   if (!dialed) co_return refusal_without_answer(pool.origin);
   co_return std::move(*dialed);
 }
 
-Task<Dialed> Upstream::dial_without_limit(OriginPool& pool) {
+Task<Dialed> Upstream::dial_without_limit(OriginPool& pool, ClientTls::Offer offer) {
   const Origin& origin = pool.origin;
   auto connected = co_await connect_within_limit(origin);
   if (auto* refusal = std::get_if<Refusal>(&connected)) co_return std::move(*refusal);
@@ -184,7 +208,7 @@ Task<Dialed> Upstream::dial_without_limit(OriginPool& pool) {
     connection->by_proxy = way_out(origin);
     co_return connection;
   }
-  OwnedSsl ssl = tls_.connect(origin, pool.session.get());
+  OwnedSsl ssl = tls_.connect(origin, pool.session.get(), offer);
   if (!ssl) {
     co_return not_trusted(
         origin, tls_.fault().empty() ? std::string("TLS could not be set up") : std::string(tls_.fault()));
@@ -192,6 +216,9 @@ Task<Dialed> Upstream::dial_without_limit(OriginPool& pool) {
   SSL_set_app_data(ssl.get(), &pool);
   connection->stream.start_tls(std::move(ssl));
   if (!co_await connection->stream.handshake()) {
+    const int reason = ERR_GET_REASON(ERR_peek_error());
+    if (offer == ClientTls::Offer::http1 && reason == SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL)
+      pool.speaks = OriginPool::Speaks::http2_only;
     const std::string why = describe_handshake_failure(connection->stream.ssl(), origin);
     pool.session.reset();  // lest a session that the origin chokes on fails every attempt to come
     co_return not_trusted(origin, why);

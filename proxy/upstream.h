@@ -12,11 +12,13 @@
 #include "proxy/interceptor.h"
 #include "proxy/proxy.h"
 #include "proxy/resolver.h"
+#include "proxy/sides.h"
 #include "proxy/stream.h"
 #include "proxy/tls.h"
 
 namespace standin::proxy {
 
+class Http2Connection;
 class OriginPool;
 
 /// A verified connection to an origin, between two requests or during one.
@@ -33,8 +35,11 @@ using UpstreamPointer = std::unique_ptr<UpstreamConnection>;
 /// A TCP connection to an origin, or why there is none.
 using Reached = std::variant<Refusal, Socket>;
 using Dialed = std::variant<Refusal, UpstreamPointer>;  // default: no answer at all
+/// A connection that can take a request now, for that request.
+using Acquired = std::variant<Refusal, std::unique_ptr<OriginSide>>;
 
-/// What is kept for one origin: idle connections, a TLS session to resume, connections being made ahead.
+/// What is kept for one origin: idle connections, those that carry many requests at once, a TLS session to
+/// resume, connections being made ahead.
 class OriginPool {
  public:
   explicit OriginPool(Origin o) : origin(std::move(o)) {}
@@ -46,8 +51,20 @@ class OriginPool {
     bool claimed = false;
   };
 
+  /// One that may turn out to speak HTTP/2 is being made, for all who wait.
+  struct Negotiation {
+    explicit Negotiation(const Executor& executor) : done(executor) {}
+    Event done;
+    std::optional<Refusal> refusal;
+  };
+  /// As far as is known: `http2` alone refuses HTTP/1.1, `http1` does not know HTTP/2.
+  enum class Speaks : std::uint8_t { unknown, http1, http2_only };
+
   const Origin origin;
   std::vector<UpstreamPointer> idle;
+  std::vector<std::shared_ptr<Http2Connection>> http2;
+  std::shared_ptr<Negotiation> negotiation;
+  Speaks speaks = Speaks::unknown;
   OwnedSession session;
   std::list<std::shared_ptr<Ahead>> ahead;
   Clock::time_point last_used;
@@ -63,12 +80,11 @@ class Upstream {
   PoolPointer pool(const Origin& origin);
 
   /// A connection that can take a request now. An idle one is looked at first: one that its origin has closed
-  /// is never handed out.
-  Task<Dialed> acquire(OriginPool& pool);
-  /// ... a new one in any case.
-  Task<Dialed> dial(OriginPool& pool);
-  /// Begins to make one, for the acquire() that is about to come, unless one is idle.
-  void prepare(PoolPointer pool);
+  /// is never handed out. For a client of HTTP/2 one that speaks it, where the origin does; for one of
+  /// HTTP/1.1 only where the origin speaks nothing else.
+  Task<Acquired> acquire(PoolPointer pool, Protocol client);
+  /// Begins to make one, for the acquire() that is about to come, unless one is there.
+  void prepare(PoolPointer pool, Protocol client);
   /// Takes a connection back whose last exchange ended cleanly.
   void release(UpstreamPointer connection);
   /// Closes what has been idle for too long, and forgets origins that nobody has used for long: a child may
@@ -93,7 +109,14 @@ class Upstream {
   Task<Reached> connect_to_judged(const Origin& origin, std::vector<IpAddress> addresses);
   Task<Reached> connect_directly(const Origin& origin, bool is_company_proxy);
   Task<Reached> connect_by_proxy(const Origin& origin, const UpstreamProxy& proxy);
-  Task<Dialed> dial_without_limit(OriginPool& pool);
+  Task<Dialed> acquire_http1(OriginPool& pool);
+  Task<Acquired> acquire_http2(PoolPointer pool);
+  bool may_speak_http2(const OriginPool& pool, Protocol client) const noexcept;
+  void negotiate(const PoolPointer& pool);
+  Task<void> dial_negotiating(PoolPointer pool, std::shared_ptr<OriginPool::Negotiation> negotiation);
+  Task<void> keep(PoolPointer pool, UpstreamPointer connection, std::shared_ptr<Http2Connection> http2);
+  Task<Dialed> dial(OriginPool& pool, ClientTls::Offer offer);
+  Task<Dialed> dial_without_limit(OriginPool& pool, ClientTls::Offer offer);
   Task<void> dial_ahead(PoolPointer pool, std::shared_ptr<OriginPool::Ahead> ahead);
   template <class T>
   Task<std::optional<T>> within_limit(Task<T> work);

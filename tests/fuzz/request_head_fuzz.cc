@@ -56,7 +56,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   head.fields = parser.fields;
   require(is_sendable(head));
   WipingBuffer sent;
-  write_request_head(sent, head, Origin{Scheme::https, "origin.example", 443}, nullptr);
+  write_request_head(sent, head, Origin{Scheme::https, "origin.example", 443}, parser.framing(), {}, nullptr);
 
   require(scan(view(sent), sent.size()) == sent.size());
   RequestParser next;

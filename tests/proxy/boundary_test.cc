@@ -14,6 +14,12 @@ class ScriptedInterceptor::Recorded final : public Exchange {
     --home_.open_;
     home_.changed_.notify_all();
   }
+  std::unique_ptr<BodyTransform> on_response(ResponseHead& head) override {
+    return home_.change_response ? home_.change_response(head) : nullptr;
+  }
+  std::optional<WipingBuffer> on_response_trailer(const Field& trailer) override {
+    return home_.change_trailer ? home_.change_trailer(trailer) : std::nullopt;
+  }
   void finished(const Outcome& outcome) noexcept override {
     const std::lock_guard lock(home_.mutex_);
     home_.outcomes_.push_back(outcome);
@@ -44,7 +50,7 @@ Verdict ScriptedInterceptor::on_request(const Origin& origin, RequestHead& head)
   const std::lock_guard lock(mutex_);
   passed_.push_back(line);
   ++open_;
-  return Pass{std::make_unique<Recorded>(*this)};
+  return Pass{std::make_unique<Recorded>(*this), change_body ? change_body(head) : nullptr};
 }
 
 std::optional<Refusal> ScriptedInterceptor::on_tunnel(const Origin& origin, const IpAddress* address) {

@@ -14,6 +14,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "proxy/body_transform.h"
 #include "proxy/proxy.h"
 #include "tests/fake_upstream.h"
 #include "tests/test_client.h"
@@ -44,6 +45,9 @@ class ScriptedInterceptor final : public Interceptor {
   std::function<std::optional<Refusal>(const RequestHead&)> refuse_request;
   std::function<std::optional<Refusal>(const Origin&)> refuse_tunnel;
   std::function<void(RequestHead&)> change;
+  std::function<std::unique_ptr<BodyTransform>(const RequestHead&)> change_body;
+  std::function<std::unique_ptr<BodyTransform>(ResponseHead&)> change_response;
+  std::function<std::optional<WipingBuffer>(const Field&)> change_trailer;
   std::vector<OriginPattern> bound;
 
   Handling handling(const Origin& origin) override {
