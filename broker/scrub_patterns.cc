@@ -113,7 +113,7 @@ void allow_plain(PrefixFilter& filter, unsigned group, std::size_t place, char b
 /// The escapes that begin with `first`, for what pattern[from] begins.
 void allow_escapes(PrefixFilter& filter, unsigned group, std::size_t place, char first,
                    std::string_view pattern, std::size_t from, Alphabet alphabet, Reach& reach) {
-  const Escapes escapes = escapes_of(first, pattern.substr(from), alphabet);
+  const EscapeForms escapes = escapes_of(first, pattern.substr(from), alphabet);
   for (std::size_t i = 0; i < escapes.count; ++i) {
     const Escape& escape = escapes.all[i];
     for (std::size_t k = 0; k < escape.length && place + k < PrefixFilter::width; ++k) {

@@ -96,7 +96,7 @@ Spellings spellings_at(std::string_view text, std::string_view pattern, Alphabet
   }
   if (text.front() != '%' && text.front() != '\\') return all;
   if (is_of_another(text, pattern.front())) return all;
-  const Escapes escapes = escapes_of(text.front(), pattern, alphabet);
+  const EscapeForms escapes = escapes_of(text.front(), pattern, alphabet);
   for (std::size_t i = 0; i < escapes.count; ++i) {
     const Escape& escape = escapes.all[i];
     const Fit fits = fit(text, escape.text());
@@ -106,8 +106,8 @@ Spellings spellings_at(std::string_view text, std::string_view pattern, Alphabet
   return all;
 }
 
-Escapes escapes_of(char first, std::string_view pattern, Alphabet alphabet) noexcept {
-  Escapes escapes;
+EscapeForms escapes_of(char first, std::string_view pattern, Alphabet alphabet) noexcept {
+  EscapeForms escapes;
   const char byte = pattern.front();
   if (alphabet == Alphabet::base64 && proxy::is_alnum(byte)) return escapes;
   if (first == '%') {

@@ -49,12 +49,12 @@ struct Escape {
 
   [[nodiscard]] std::string_view text() const noexcept { return {characters.data(), length}; }
 };
-struct Escapes {
+struct EscapeForms {
   std::array<Escape, 4> all;  // of which `count` are set
   std::size_t count = 0;
 };
 /// Those that begin with `first` ('%' or '\') and stand for what `pattern` begins with.
-[[nodiscard]] Escapes escapes_of(char first, std::string_view pattern, Alphabet alphabet) noexcept;
+[[nodiscard]] EscapeForms escapes_of(char first, std::string_view pattern, Alphabet alphabet) noexcept;
 /// What stands for `byte` without an escape.
 struct Plain {
   std::array<char, 2> characters{};

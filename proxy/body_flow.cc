@@ -6,9 +6,9 @@ std::optional<Refusal> BodyFlow::turn() {
   if (!transform_ || finished_) return std::nullopt;
   const std::string_view piece = raw_.bytes();
   std::optional<Refusal> refusal;
-  if (!piece.empty()) refusal = transform_->feed(piece, changed_);
+  if (!piece.empty() || transform_->has_more()) refusal = transform_->feed(piece, changed_);
   raw_.clear();
-  if (!refusal && raw_.ended()) {
+  if (!refusal && raw_.ended() && !transform_->has_more()) {
     finished_ = true;
     refusal = transform_->finish(changed_);
   }

@@ -18,6 +18,8 @@ class BodyFlow {
   BodyPieces& outlet() noexcept { return framed_; }
   [[nodiscard]] bool ended() const noexcept { return framed_.ended(); }
 
+  /// What was read makes more than was let go on so far: turn() again before anything else is read.
+  [[nodiscard]] bool has_more() const noexcept { return transform_ && transform_->has_more(); }
   /// Changes what was read, and keeps it: all that did not go on yet.
   std::optional<Refusal> turn();
   [[nodiscard]] std::size_t kept() const noexcept { return changed_.size(); }

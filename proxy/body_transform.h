@@ -21,6 +21,9 @@ class BodyTransform {
   /// Takes the next piece and appends to `out` what may go on now. A refusal ends the message: nothing more
   /// is given.
   virtual std::optional<Refusal> feed(std::string_view piece, WipingBuffer& out) = 0;
+  /// feed() stopped where it had made enough of the piece: call it again, with an empty one, when what it
+  /// appended is away. No new piece, and no finish(), before that is over.
+  [[nodiscard]] virtual bool has_more() const noexcept { return false; }
   /// The content is whole: appends what was held back. Called once, last.
   virtual std::optional<Refusal> finish(WipingBuffer& out) = 0;
 };

@@ -28,12 +28,11 @@ constexpr std::size_t most_codings = 3;
 
 /// A body that becomes longer on its way, by a factor that its sender chooses.
 ///
-/// feed() takes all of the piece, and appends about `most_at_once` bytes. While has_more(), call it again
-/// with an empty piece, when what it appended is away: no new piece, and no finish(), before that is over.
+/// feed() takes all of the piece, and appends about `most_at_once` bytes; has_more() says when there is more.
 class ExpandingTransform : public BodyTransform {
  public:
   static constexpr std::size_t most_at_once = 64 * 1024;
-  [[nodiscard]] virtual bool has_more() const noexcept = 0;
+  [[nodiscard]] bool has_more() const noexcept override = 0;
 };
 
 /// Undoes one coding. What the coded bytes tell is there at once: what an origin flushed does not wait.

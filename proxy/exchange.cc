@@ -89,7 +89,8 @@ Task<Upload> upload(Transfer& t) {
   co_await asio::this_coro::throw_if_cancelled(false);
   while (!t.request_body.ended()) {
     t.request_body.clear();
-    const BodyRead read = co_await t.client.read_body(t.request_body.inlet());
+    BodyRead read = BodyRead::ok;
+    if (!t.request_body.has_more()) read = co_await t.client.read_body(t.request_body.inlet());
     if (t.answered) co_return Upload::broken_off;
     Upload fault = Upload::done;
     if (read != BodyRead::ok) {
@@ -159,7 +160,7 @@ Task<Download> relay_response_body(Transfer& t) {
     head_is_out = true;
     if (body.ended()) co_return Download::done;
     body.clear();
-    sound = co_await t.origin->read_body(body.inlet()) == BodyRead::ok;
+    if (!body.has_more()) sound = co_await t.origin->read_body(body.inlet()) == BodyRead::ok;
   }
 }
 
