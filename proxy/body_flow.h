@@ -23,6 +23,8 @@ class BodyFlow {
   /// Changes what was read, and keeps it: all that did not go on yet.
   std::optional<Refusal> turn();
   [[nodiscard]] std::size_t kept() const noexcept { return changed_.size(); }
+  /// The transform has seen the whole, and all that it made is kept.
+  [[nodiscard]] bool is_finished() const noexcept { return finished_; }
   /// What was kept goes to the outlet, once for each piece that is written.
   void settle();
   /// The outlet was written.

@@ -1,6 +1,7 @@
 #include "proxy/exchange.h"
 
 #include <array>
+#include <charconv>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
@@ -143,24 +144,55 @@ void change_trailers(Transfer& t) {
   }
 }
 
-/// The response's body, from where the head ended. The head goes out with the first piece.
+bool is_short(const ResponseHead& head) noexcept {
+  const Field* length = find_field(head.fields, "content-length");
+  std::uint64_t value = 0;
+  if (!length) return false;
+  const char* const end = length->value.data() + length->value.size();
+  return std::from_chars(length->value.data(), end, value).ec == std::errc{} && value <= most_held_for_length;
+}
+
+/// The beginning of the response's body, and the head as the client will get it. A changed body that is all
+/// at hand has a length again, and not every client takes one without: the head of a short one waits for the
+/// first piece, which nearly always is all of it.
+Task<Download> begin_response(Transfer& t) {
+  BodyFlow& body = t.response_body;
+  const Framing framing = t.origin->body_framing();
+  // The length of a body that is not sent would be that of the body as it was.
+  const bool tells_of_a_body =
+      framing != Framing::none || t.head.method == "HEAD" || t.response.status == 304;
+  Reframed reframed{body.is_changed() && tells_of_a_body, std::nullopt};
+  if (framing == Framing::none) body.change_with(nullptr);
+  if (!body.is_changed()) {
+    body.outlet().set_framing(t.client.begin_response(t.response, framing, reframed));
+    co_return t.origin->take_body(body.inlet()) ? Download::done : Download::cut;
+  }
+  bool sound = t.origin->take_body(body.inlet());
+  if (sound) t.refusal = body.turn();
+  if (sound && !t.refusal && !body.is_finished() && framing == Framing::length && is_short(t.response)) {
+    t.response.own();
+    sound = co_await t.origin->read_body(body.inlet()) == BodyRead::ok;
+    if (sound) t.refusal = body.turn();
+  }
+  if (t.refusal) co_return Download::refused;
+  if (framing == Framing::length && body.is_finished()) reframed.length = body.kept();
+  body.outlet().set_framing(t.client.begin_response(t.response, framing, reframed));
+  co_return sound ? Download::done : Download::cut;
+}
+
+/// The rest of it. The head goes out with the first piece.
 Task<Download> relay_response_body(Transfer& t) {
   BodyFlow& body = t.response_body;
-  bool head_is_out = false;
-  bool sound = t.origin->take_body(body.inlet());
   for (;;) {
-    if (!sound) co_return Download::cut;
-    if (auto refusal = body.turn()) {
-      t.refusal = std::move(refusal);
-      co_return head_is_out ? Download::cut : Download::refused;
-    }
     body.settle();
     change_trailers(t);
     if (!co_await t.client.write_body(body.outlet())) co_return Download::client_gone;
-    head_is_out = true;
     if (body.ended()) co_return Download::done;
     body.clear();
-    if (!body.has_more()) sound = co_await t.origin->read_body(body.inlet()) == BodyRead::ok;
+    if (!body.has_more() && co_await t.origin->read_body(body.inlet()) != BodyRead::ok)
+      co_return Download::cut;
+    t.refusal = body.turn();
+    if (t.refusal) co_return Download::cut;
   }
 }
 
@@ -171,13 +203,8 @@ Task<Download> download(Transfer& t) {
   } answered{t.answered};
   const Download head = co_await read_response_head(t);
   if (head != Download::done) co_return head;
-  const Framing framing = t.origin->body_framing();
-  // The length of a body that is not sent would be that of the body as it was.
-  const bool tells_of_a_body =
-      framing != Framing::none || t.head.method == "HEAD" || t.response.status == 304;
-  const Reframed reframed{t.response_body.is_changed() && tells_of_a_body, std::nullopt};
-  if (framing == Framing::none) t.response_body.change_with(nullptr);
-  t.response_body.outlet().set_framing(t.client.begin_response(t.response, framing, reframed));
+  const Download begun = co_await begin_response(t);
+  if (begun != Download::done) co_return begun;
   co_return co_await relay_response_body(t);
 }
 

@@ -47,7 +47,8 @@ Task<bool> Http1ClientSide::write_interim(const ResponseHead& head) {
 Framing Http1ClientSide::begin_response(const ResponseHead& head, Framing framing, Reframed reframed) {
   const bool knows_chunks = request_.version >= 11;
   framing_ = framing;
-  if (reframed.changed && framing != Framing::none) framing_ = Framing::chunked;
+  if (reframed.changed && framing != Framing::none)
+    framing_ = reframed.length ? Framing::length : Framing::chunked;
   if (framing_ == Framing::chunked && !knows_chunks) framing_ = Framing::until_close;
   // Nor where the answer came before the request's end: how much of that is still to come is not known.
   if (framing_ == Framing::until_close || !request_.keep_alive() || !request_.is_done())

@@ -10,4 +10,17 @@ bool same_name(std::string_view a, std::string_view b) noexcept {
          std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
+void ResponseHead::own() {
+  const auto keep = [this](std::string_view& text) {
+    WipingBuffer copy;
+    append(copy, text);
+    text = kept_.keep(std::move(copy));
+  };
+  keep(reason);
+  for (Field& field : fields) {
+    keep(field.name);
+    keep(field.value);
+  }
+}
+
 }  // namespace standin::proxy

@@ -69,6 +69,8 @@ class ResponseHead {
     fields[index].value = kept_.keep(std::move(value));
   }
   void replace_reason(WipingBuffer value) { reason = kept_.keep(std::move(value)); }
+  /// Its texts stay, whatever becomes of the connection's buffer.
+  void own();
 
   void clear() noexcept {
     status = 0;
