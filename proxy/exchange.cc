@@ -270,35 +270,50 @@ std::string reason_of(const Ended& ended, const Transfer& t) {
   return ended.download == Download::cut ? "upstream_cut" : "";
 }
 
-/// The first of the request's body, and how the rest will be framed: a short one that is changed is waited
-/// for, because many origins take none of unknown length. The refusal where it is none, or may not go.
-Task<std::optional<Refusal>> begin_request_body(Transfer& t, const Origin& origin) {
+/// The first of the request's body, as far as it has come. False: it is refused.
+bool begin_request_body(Transfer& t, const Origin& origin) {
   BodyFlow& body = t.request_body;
   t.request_framing = t.client.body_framing();
   if (t.request_framing == Framing::none) body.change_with(nullptr);
-  const bool waits = body.is_changed() && !t.client.expects_continue() &&
-                     t.client.declared_length().value_or(most_held_for_length + 1) <= most_held_for_length;
-  bool sound = t.client.take_body(body.inlet());
-  for (;;) {
-    t.client_left = !sound && t.client.has_left();
-    if (t.client_left) co_return std::nullopt;
-    if (!sound) co_return refusal_for(Download::done, Upload::malformed, origin);
-    if (auto refusal = body.turn()) co_return refusal;
-    if (!waits || t.client.body_is_done() || body.kept() > most_held_for_length) break;
-    const BodyRead read = co_await t.client.read_body(body.inlet());
-    if (read == BodyRead::gone) {
-      t.client_left = true;
-      co_return std::nullopt;
-    }
-    sound = read == BodyRead::ok;
+  if (!t.client.take_body(body.inlet())) {
+    t.client_left = t.client.has_left();
+    t.refusal = refusal_for(Download::done, Upload::malformed, origin);
+  } else {
+    t.refusal = body.turn();
   }
-  if (body.is_changed()) {
+  return !t.refusal;
+}
+
+/// A short body that is changed is waited for, because many origins take none of unknown length.
+bool waits_for_body(const Transfer& t) noexcept {
+  return t.request_body.is_changed() && !t.client.body_is_done() && !t.client.expects_continue() &&
+         t.client.declared_length().value_or(most_held_for_length + 1) <= most_held_for_length &&
+         t.request_body.kept() <= most_held_for_length;
+}
+
+/// False: it is refused, or the client left.
+Task<bool> hold_request_body(Transfer& t, const Origin& origin) {
+  while (waits_for_body(t)) {
+    const BodyRead read = co_await t.client.read_body(t.request_body.inlet());
+    if (read == BodyRead::ok) {
+      t.refusal = t.request_body.turn();
+    } else {
+      t.client_left = read == BodyRead::gone;
+      t.refusal = refusal_for(Download::done, Upload::malformed, origin);
+    }
+    if (t.refusal) co_return false;
+  }
+  co_return true;
+}
+
+/// How the rest of it will be framed.
+void frame_request_body(Transfer& t) {
+  if (t.request_body.is_changed()) {
     t.request_reframed.changed = true;
-    if (t.client.body_is_done()) t.request_reframed.length = body.kept();
+    if (t.client.body_is_done()) t.request_reframed.length = t.request_body.kept();
     t.request_framing = t.client.body_is_done() ? Framing::length : Framing::chunked;
   }
-  body.settle();
-  co_return std::nullopt;
+  t.request_body.settle();
 }
 
 /// 101: what follows is not HTTP.
@@ -333,20 +348,26 @@ Task<void> forward(ClientSide& client, const RequestHead& head, const PoolPointe
                            "it has a byte that would end the line"};
     co_return co_await refuse(unusable);
   }
-  if (auto refusal = co_await begin_request_body(t, pool->origin)) co_return co_await refuse(*refusal);
+  bool sound = begin_request_body(t, pool->origin);
+  if (sound && waits_for_body(t)) sound = co_await hold_request_body(t, pool->origin);
   if (t.client_left) {
     recorded.outcome.reason = "client_gone";
     co_return client.abort();
   }
+  if (!sound) co_return co_await refuse(*t.refusal);
+  frame_request_body(t);
 
   Ended ended;
   unsigned attempts = 0;
   for (bool again = true; again;) {
     if (client.is_aborted()) co_return;  // the run has ended meanwhile, or the client has left
-    auto reached = co_await upstream.acquire(pool, client.protocol());
-    if (client.is_aborted()) co_return;
-    if (const auto* refusal = std::get_if<Refusal>(&reached)) co_return co_await refuse(*refusal);
-    t.origin = std::move(std::get<std::unique_ptr<OriginSide>>(reached));
+    t.origin = upstream.acquire_now(pool, client.protocol());
+    if (!t.origin) {
+      auto reached = co_await upstream.acquire(pool, client.protocol());
+      if (client.is_aborted()) co_return;
+      if (const auto* refusal = std::get_if<Refusal>(&reached)) co_return co_await refuse(*refusal);
+      t.origin = std::move(std::get<std::unique_ptr<OriginSide>>(reached));
+    }
     // How an unknown length is told is the connection's: HTTP/2 needs no chunks.
     t.request_body.outlet().set_framing(t.origin->http1() ? t.request_framing : Framing::length);
     const bool was_whole = t.request_body.ended();

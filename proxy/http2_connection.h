@@ -41,13 +41,14 @@ class Http2Connection {
     session.go_away(NGHTTP2_NO_ERROR);
     kick();
   }
+  [[nodiscard]] bool has_ended() const noexcept { return !reading_; }
   [[nodiscard]] bool said_goodbye() const noexcept { return said_goodbye_; }
   [[nodiscard]] const Executor& executor() const noexcept { return executor_; }
   /// No exchange on it since.
   Clock::time_point idle_since;
 
   /// Reads and writes until the connection has ended, and so has every stream; `early` was read before.
-  /// `heard` is called after each turn of reading.
+  /// `heard` is called after each turn of reading, and once when that has ended and only writing is left.
   static Task<void> run(std::shared_ptr<Http2Connection> connection, Inbox& early,
                         std::function<void()> heard);
 

@@ -3,6 +3,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
+#include "proxy/exchange.h"
 #include "proxy/http2_sides.h"
 #include "proxy/request.h"
 
@@ -41,10 +42,13 @@ Task<void> serve_stream(std::shared_ptr<Server> server, Http2StreamPointer strea
   RequestHead head;
   if (const auto refusal = side.read_head(head, server->origin)) {
     server->boundary.interceptor.on_refused(&server->origin, side.method, side.target, *refusal);
-    co_await side.refuse(*refusal);
-  } else {
-    co_await serve_request(side, head, server->pool, Handling::intercept, server->boundary);
+    co_return co_await side.refuse(*refusal);
   }
+  const Boundary& boundary = server->boundary;
+  Verdict verdict = judge(head, server->origin, Handling::intercept, boundary);
+  if (const auto* refusal = std::get_if<Refusal>(&verdict)) co_return co_await side.refuse(*refusal);
+  co_await forward(side, head, server->pool, boundary.upstream, boundary.interceptor,
+                   std::move(std::get<Pass>(verdict)));
 }
 
 /// What came in one turn of reading: new requests, and what was none.
@@ -72,9 +76,13 @@ Task<void> serve_http2(Client& client, const Origin& origin, const Boundary& bou
     ~Watched() { watch.http2 = nullptr; }
   } const watched{client.watch};
   client.watch.http2 = server->connection.get();
-  co_await Http2Connection::run(server->connection, client.inbox, [&] { hear(server); });
+  const std::function<void()> heard = [&] {
+    hear(server);
+    // A client that does not read must not keep its last words here for ever.
+    if (server->connection->has_ended()) client.watch.expires = Clock::now() + farewell;
+  };
+  co_await Http2Connection::run(server->connection, client.inbox, heard);
   hear(server);
-  client.watch.expires = Clock::now() + farewell;
   while (server->open > 0) co_await server->ended.wait();
 }
 

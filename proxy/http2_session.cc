@@ -93,7 +93,7 @@ struct Http2Session::Callbacks {
     return guarded([&]() -> int {
       if (const auto stream = of(data).find(frame->hd.stream_id)) {
         stream->fault = "a field that is none";
-        of(data).faults_.push_back(stream->fault);
+        of(data).tell(stream->fault);
       }
       nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_PROTOCOL_ERROR);
       return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -115,7 +115,7 @@ struct Http2Session::Callbacks {
       stream->fault = "fields that are no HTTP/2 message";
       // What comes later of a request is the exchange's to tell.
       if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST)
-        of(data).faults_.push_back(stream->fault);
+        of(data).tell(stream->fault);
       return 0;
     });
   }
@@ -142,8 +142,7 @@ struct Http2Session::Callbacks {
     return guarded([&] {
       Http2Session& s = of(data);
       if (frame->hd.type != NGHTTP2_GOAWAY || frame->goaway.error_code == NGHTTP2_NO_ERROR) return 0;
-      if (!std::exchange(s.connection_fault_told_, true))
-        s.faults_.push_back(nghttp2_http2_strerror(frame->goaway.error_code));
+      s.tell_of_connection(nghttp2_http2_strerror(frame->goaway.error_code));
       return 0;
     });
   }
@@ -207,6 +206,9 @@ struct Http2Session::Callbacks {
       nghttp2_option_set_no_auto_window_update(o, 1);
       nghttp2_option_set_no_closed_streams(o, 1);   // nobody's priorities are kept
       nghttp2_option_set_max_outbound_ack(o, 200);  // PING and SETTINGS of a peer that does not read
+      // nghttp2 counts a frame anew for each piece that its nine bytes come in: its own limit, 8, would end
+      // a sound request that was cut small.
+      nghttp2_option_set_max_continuations(o, 128);
       nghttp2_option_set_max_send_header_block_length(o, 2 * max_head_list);
       nghttp2_option_set_peer_max_concurrent_streams(o, 100);
       return o;
@@ -245,8 +247,7 @@ bool Http2Session::feed(std::string_view bytes) {
   if (taken == NGHTTP2_ERR_FLOODED) calm("a flood of frames that want an answer");
   if (taken == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS) calm("a head without end");
   if (taken < 0) {
-    if (!std::exchange(connection_fault_told_, true))
-      faults_.push_back(nghttp2_strerror(static_cast<int>(taken)));
+    tell_of_connection(nghttp2_strerror(static_cast<int>(taken)));
     return false;
   }
   return nghttp2_session_want_read(session_) != 0;
@@ -280,8 +281,16 @@ void Http2Session::go_away(std::uint32_t error) noexcept {
   nghttp2_session_terminate_session(session_, error);
 }
 
-void Http2Session::calm(std::string_view why) noexcept {
-  if (!std::exchange(connection_fault_told_, true)) faults_.push_back(why);
+void Http2Session::tell(std::string_view fault) {
+  if (role_ == Role::server) faults_.push_back(fault);
+}
+
+void Http2Session::tell_of_connection(std::string_view fault) {
+  if (!std::exchange(connection_fault_told_, true)) tell(fault);
+}
+
+void Http2Session::calm(std::string_view why) {
+  tell_of_connection(why);
   go_away(NGHTTP2_ENHANCE_YOUR_CALM);
 }
 

@@ -112,7 +112,9 @@ class Http2Session {
  private:
   struct Callbacks;
   Http2StreamPointer find(std::int32_t id) const;
-  void calm(std::string_view why) noexcept;
+  void tell(std::string_view fault);
+  void tell_of_connection(std::string_view fault);
+  void calm(std::string_view why);
   void close(std::int32_t id, std::uint32_t error);
   void receive(const nghttp2_frame& frame);
   void receive_head(Http2Stream& stream, const nghttp2_frame& frame);

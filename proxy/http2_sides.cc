@@ -218,7 +218,7 @@ Task<bool> Http2OriginSide::write_head(const RequestHead& head, Framing, Reframe
   co_return true;
 }
 
-Task<bool> Http2OriginSide::write_body(BodyPieces& pieces) { co_return co_await channel_->write(pieces); }
+Task<bool> Http2OriginSide::write_body(BodyPieces& pieces) { return channel_->write(pieces); }
 
 Task<Answer> Http2OriginSide::read_head(ResponseHead& into) {
   if (!channel_) co_return Answer::unprocessed;
@@ -259,7 +259,7 @@ bool Http2OriginSide::take_body(BodyPieces& into) {
   return channel_->take(into);
 }
 
-Task<BodyRead> Http2OriginSide::read_body(BodyPieces& into) { co_return co_await channel_->read(into); }
+Task<BodyRead> Http2OriginSide::read_body(BodyPieces& into) { return channel_->read(into); }
 
 void Http2OriginSide::abort() noexcept {
   if (!channel_) return;

@@ -2,8 +2,8 @@
 
 #include <cstdint>
 
-#include "proxy/client_hello.h"
 #include "proxy/client.h"
+#include "proxy/client_hello.h"
 
 namespace standin::proxy {
 

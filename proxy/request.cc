@@ -72,15 +72,9 @@ HostField compare_host(const RequestParser& request, const Origin& origin) {
   return *named == origin ? HostField::agrees : HostField::disagrees;
 }
 
-Task<void> serve_request(ClientSide& client, RequestHead& head, const PoolPointer& pool, Handling handling,
-                         const Boundary& boundary) {
-  Pass pass;
-  if (handling == Handling::intercept) {
-    auto verdict = boundary.interceptor.on_request(pool->origin, head);
-    if (const auto* refusal = std::get_if<Refusal>(&verdict)) co_return co_await client.refuse(*refusal);
-    pass = std::move(std::get<Pass>(verdict));
-  }
-  co_await forward(client, head, pool, boundary.upstream, boundary.interceptor, std::move(pass));
+Verdict judge(RequestHead& head, const Origin& origin, Handling handling, const Boundary& boundary) {
+  if (handling != Handling::intercept) return Pass();
+  return boundary.interceptor.on_request(origin, head);
 }
 
 Task<Persistence> serve_request(Client& client, RequestParser& request, std::string_view target,
@@ -89,8 +83,12 @@ Task<Persistence> serve_request(Client& client, RequestParser& request, std::str
   head.method = request.method;
   head.target = target;
   head.fields = std::move(request.fields);
+  Verdict verdict = judge(head, pool->origin, handling, boundary);
+  if (const auto* refusal = std::get_if<Refusal>(&verdict))
+    co_return co_await send_refusal(client, request, *refusal);
   Http1ClientSide side(client, request);
-  co_await serve_request(side, head, pool, handling, boundary);
+  co_await forward(side, head, pool, boundary.upstream, boundary.interceptor,
+                   std::move(std::get<Pass>(verdict)));
   co_return side.persistence();
 }
 

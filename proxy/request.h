@@ -31,11 +31,10 @@ enum class HostField : std::uint8_t { agrees, disagrees, malformed };
 /// What Host says of `origin`: exactly once, unless HTTP/1.0 leaves it out (RFC 9112 3.2).
 [[nodiscard]] HostField compare_host(const RequestParser& request, const Origin& origin);
 
-/// A request whose origin is known: judged where that is bound, forwarded. `head` is as it came from
-/// `client`.
-Task<void> serve_request(ClientSide& client, RequestHead& head, const PoolPointer& pool, Handling handling,
-                         const Boundary& boundary);
-/// The same of HTTP/1.x.
+/// Whether a request, whose origin is known, may go: judged where that is bound. `head` is as it came.
+[[nodiscard]] Verdict judge(RequestHead& head, const Origin& origin, Handling handling,
+                            const Boundary& boundary);
+/// Judges and forwards a request of HTTP/1.x.
 Task<Persistence> serve_request(Client& client, RequestParser& request, std::string_view target,
                                 const PoolPointer& pool, Handling handling, const Boundary& boundary);
 

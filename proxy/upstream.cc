@@ -96,12 +96,17 @@ Task<Acquired> Upstream::acquire(PoolPointer pool, Protocol client) {
                                               options_.limits);
 }
 
-Task<Dialed> Upstream::acquire_http1(OriginPool& pool) {
+UpstreamPointer Upstream::take_idle(OriginPool& pool) {
   while (!pool.idle.empty()) {
     auto connection = std::move(pool.idle.back());
     pool.idle.pop_back();
-    if (connection->stream.is_quiet()) co_return connection;
+    if (connection->stream.is_quiet()) return connection;
   }
+  return nullptr;
+}
+
+Task<Dialed> Upstream::acquire_http1(OriginPool& pool) {
+  if (auto connection = take_idle(pool)) co_return connection;
   if (!pool.ahead.empty()) {
     auto ahead = std::move(pool.ahead.front());
     pool.ahead.pop_front();

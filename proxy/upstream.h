@@ -83,6 +83,8 @@ class Upstream {
   /// is never handed out. For a client of HTTP/2 one that speaks it, where the origin does; for one of
   /// HTTP/1.1 only where the origin speaks nothing else.
   Task<Acquired> acquire(PoolPointer pool, Protocol client);
+  /// The same where one is there and nothing has to be waited for; else null.
+  std::unique_ptr<OriginSide> acquire_now(const PoolPointer& pool, Protocol client);
   /// Begins to make one, for the acquire() that is about to come, unless one is there.
   void prepare(PoolPointer pool, Protocol client);
   /// Takes a connection back whose last exchange ended cleanly.
@@ -109,6 +111,7 @@ class Upstream {
   Task<Reached> connect_to_judged(const Origin& origin, std::vector<IpAddress> addresses);
   Task<Reached> connect_directly(const Origin& origin, bool is_company_proxy);
   Task<Reached> connect_by_proxy(const Origin& origin, const UpstreamProxy& proxy);
+  UpstreamPointer take_idle(OriginPool& pool);
   Task<Dialed> acquire_http1(OriginPool& pool);
   Task<Acquired> acquire_http2(PoolPointer pool);
   bool may_speak_http2(const OriginPool& pool, Protocol client) const noexcept;

@@ -4,6 +4,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
+#include "proxy/http1_sides.h"
 #include "proxy/http2_sides.h"
 #include "proxy/upstream.h"
 
@@ -32,6 +33,17 @@ bool Upstream::may_speak_http2(const OriginPool& pool, Protocol client) const no
   if (client != Protocol::http2 || pool.speaks == OriginPool::Speaks::http1) return false;
   // In plain HTTP the client's own certainty has to do (RFC 9113 3.3); a company's proxy knows no such thing.
   return pool.origin.scheme == Scheme::https || way_out(pool.origin) == nullptr;
+}
+
+std::unique_ptr<OriginSide> Upstream::acquire_now(const PoolPointer& pool, Protocol client) {
+  if (may_speak_http2(*pool, client)) {
+    auto connection = with_room(*pool);
+    if (!connection) return nullptr;
+    return std::make_unique<Http2OriginSide>(std::move(connection), pool);
+  }
+  auto connection = take_idle(*pool);
+  if (!connection) return nullptr;
+  return std::make_unique<Http1OriginSide>(std::move(connection), *this, options_.limits);
 }
 
 Task<Acquired> Upstream::acquire_http2(PoolPointer pool) {
@@ -87,8 +99,10 @@ Task<void> Upstream::dial_negotiating(PoolPointer pool,
 Task<void> Upstream::keep(PoolPointer pool, UpstreamPointer connection,
                           std::shared_ptr<Http2Connection> http2) {
   Inbox inbox;
-  co_await Http2Connection::run(http2, inbox, {});
-  connection->stream.abort();
+  const std::function<void()> heard = [&] {
+    if (http2->has_ended()) connection->stream.abort();
+  };
+  co_await Http2Connection::run(http2, inbox, heard);
   std::erase(pool->http2, http2);
 }
 

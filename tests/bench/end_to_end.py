@@ -72,7 +72,8 @@ def measure_inside(arguments):
     roots, token = os.environ["SSL_CERT_FILE"], os.environ["BENCH_TOKEN"]
     if token == SECRET:
         sys.exit("bench: error: the child was given the secret")
-    measure_all(arguments, ["--roots", roots, "--token", token, "--proxy", os.environ["HTTPS_PROXY"]])
+    version = ["--h2"] if arguments.h2 else []
+    measure_all(arguments, ["--roots", roots, "--token", token, "--proxy", os.environ["HTTPS_PROXY"], *version])
     print(f"peak memory of standin: {peak_memory(arguments.watch):.1f} MiB", flush=True)
     pathlib.Path(arguments.folder, "measured").touch()
 
@@ -113,6 +114,7 @@ def with_standin(arguments):
         if done.returncode != 0:
             sys.exit(f"bench: error: {' '.join(command)}: {done.stderr}")
     inside = [sys.executable, __file__, "--inside", arguments.folder, "--port", arguments.port]
+    inside += ["--h2"] if arguments.h2 else []
     inside += ["--build", arguments.build, "--seconds", str(arguments.seconds), "--pairs", str(arguments.pairs)]
     # Not captured by the kernel: that would lead the direct loads through the proxy, too. scripts/bench --capture
     # tells what it costs.
@@ -134,7 +136,8 @@ def with_engine(arguments):
     with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as proxy:
         arguments.watch = proxy.pid
         url = proxy.stdout.readline().strip()
-        measure_all(arguments, ["--roots", roots, "--token", "PLACEHOLDER", "--proxy", url])
+        version = ["--h2"] if arguments.h2 else []
+        measure_all(arguments, ["--roots", roots, "--token", "PLACEHOLDER", "--proxy", url, *version])
         print(f"peak memory of the proxy: {peak_memory(proxy.pid):.1f} MiB")
         proxy.stdin.close()
 
@@ -143,6 +146,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", default="build-release")
     parser.add_argument("--engine", action="store_true", help="the proxy alone: no policy, no audit, no vault")
+    parser.add_argument("--h2", action="store_true", help="HTTP/2 towards the proxy; direct is HTTP/1.1 all the same")
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--pairs", type=int, default=6)
     parser.add_argument("--inside", dest="folder", help=argparse.SUPPRESS)

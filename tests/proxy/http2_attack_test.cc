@@ -187,7 +187,7 @@ TEST_F(Http2Attack, EveryFloodEndsTheConnectionAndIsToldOnce) {
   std::string settings;
   for (int i = 0; i < 1000; ++i) settings += h2::settings();
   std::string continuations;
-  for (int i = 0; i < 100; ++i) continuations += h2::frame(NGHTTP2_CONTINUATION, 0, 1, "");
+  for (int i = 0; i < 300; ++i) continuations += h2::frame(NGHTTP2_CONTINUATION, 0, 1, "");
   const std::vector<std::tuple<const char*, std::string, std::string>> floods = {
       {"rapid reset", "", resets},
       {"empty DATA", open, empty},

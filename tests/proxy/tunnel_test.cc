@@ -152,14 +152,16 @@ TEST_F(TunnelTest, ClientThatDoesNotTrustTheRunIsReported) {
   EXPECT_THAT(interceptor.refused(), ElementsAre(HasSubstr("client_tls the client broke off TLS: ")));
 }
 
-TEST_F(TunnelTest, ClientThatOnlySpeaksHttp2IsToldSo) {
+TEST_F(TunnelTest, ClientThatSpeaksNoHttpIsToldSo) {
   Outside client(*this);
   ASSERT_EQ(client.connect(authority(), userinfo()).status, 200U);
-  EXPECT_THROW(client.start_tls("localhost", start().authority_pem(), "\x02h2"), StreamError);
-  Outside both(*this);
-  ASSERT_EQ(both.connect(authority(), userinfo()).status, 200U);
-  both.start_tls("localhost", start().authority_pem(), "\x02h2\x08http/1.1");
-  EXPECT_EQ(both.chosen_alpn(), "http/1.1");
+  EXPECT_THROW(client.start_tls("localhost", start().authority_pem(), "\x04smtp"), StreamError);
+  for (const char* offer : {"\x02h2\x08http/1.1", "\x02h2", "\x08http/1.1"}) {
+    Outside other(*this);
+    ASSERT_EQ(other.connect(authority(), userinfo()).status, 200U);
+    other.start_tls("localhost", start().authority_pem(), offer);
+    EXPECT_EQ(other.chosen_alpn(), std::string_view(offer).starts_with("\x02") ? "h2" : "http/1.1");
+  }
 }
 
 }  // namespace

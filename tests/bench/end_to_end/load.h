@@ -13,6 +13,7 @@ struct LoadOptions {
   std::string token;
   std::string proxy_url;  // "http://user:password@127.0.0.1:port"; empty: straight to the origin
   Pattern pattern = Pattern::keep_alive;
+  bool http2 = false;
   unsigned connections = 1;
   double seconds = 2;
   long watched_process = 0;  // whose processor time is counted

@@ -34,6 +34,7 @@ int main(int argc, char** argv) {
   drive->add_option("--token", load.token, "what to send")->required();
   drive->add_option("--proxy", load.proxy_url, "http://user:password@127.0.0.1:port");
   drive->add_option("--pattern", load.pattern)->transform(CLI::CheckedTransformer(patterns));
+  drive->add_flag("--h2", load.http2, "HTTP/2, a request at a time on each connection");
   drive->add_option("--connections", load.connections);
   drive->add_option("--seconds", load.seconds);
   drive->add_option("--watch", load.watched_process, "process whose processor time to count");
