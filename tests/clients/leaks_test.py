@@ -160,9 +160,9 @@ class Leaks(unittest.TestCase):
             ask -u "user:$TOKEN_BASIC" {here.url}/status/200
             ask "{here.url}/status/200?key=$TOKEN_QUERY&more=1"
             ask {here.url}/bytes/$TOKEN_PATH
-            echo() {{ ask -o {self.written}/echo-$# -D {self.written}/echo-head-$# "$@" "{here.url}/echo?$CODING"; }}
-            CODING=identity echo --data-urlencode "secret=$TOKEN_FORM"
-            CODING=gzip echo --compressed -H "Authorization: Bearer $TOKEN_HEADER" -H "Content-Type: application/json" \
+            echoed() {{ curl -sS -w '%{{http_code}} ' -o {self.written}/echo-$# -D {self.written}/echo-head-$# "$@"; }}
+            echoed "{here.url}/echo?identity" --data-urlencode "secret=$TOKEN_FORM"
+            echoed "{here.url}/echo?gzip" --compressed -H "Authorization: Bearer $TOKEN_HEADER" -H "Content-Type: application/json" \
                 -d '{{"secret":"'$TOKEN_JSON'"}}'
             ask -X TRACE -H "X-Api-Key: $TOKEN_TRACE" {here.url}/status/200
             ask -H "X-Api-Key: $TOKEN_UNUSABLE" {here.url}/status/200
