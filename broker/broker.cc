@@ -36,6 +36,29 @@ std::string text_of(const proxy::Endpoint& to) {
   return "tcp://" + (to.address.is_v4() ? address : "[" + address + "]") + ":" + std::to_string(to.port);
 }
 
+/// A request's body, known to be over: no secret can get into it any more.
+class WatchedBody final : public proxy::BodyTransform {
+ public:
+  WatchedBody(std::unique_ptr<proxy::BodyTransform> body, std::shared_ptr<bool> goes_on)
+      : body_(std::move(body)), goes_on_(std::move(goes_on)) {}
+  ~WatchedBody() override { *goes_on_ = false; }
+  WatchedBody(const WatchedBody&) = delete;
+  WatchedBody& operator=(const WatchedBody&) = delete;
+
+  std::optional<proxy::Refusal> feed(std::string_view piece, proxy::WipingBuffer& out) override {
+    return body_->feed(piece, out);
+  }
+  [[nodiscard]] bool has_more() const noexcept override { return body_->has_more(); }
+  std::optional<proxy::Refusal> finish(proxy::WipingBuffer& out) override {
+    *goes_on_ = false;
+    return body_->finish(out);
+  }
+
+ private:
+  std::unique_ptr<proxy::BodyTransform> body_;
+  std::shared_ptr<bool> goes_on_;
+};
+
 }  // namespace
 
 struct Broker::State {
@@ -74,14 +97,14 @@ struct Broker::State {
 /// back.
 class Broker::State::Exchange final : public proxy::Exchange {
  public:
-  Exchange(State& state, const proxy::Origin& origin, Record record)
-      : state_(state), origin_(origin), record_(std::move(record)) {}
+  Exchange(State& state, const proxy::Origin& origin, Record record, std::shared_ptr<bool> body_goes_on)
+      : state_(state), origin_(origin), record_(std::move(record)), body_goes_on_(std::move(body_goes_on)) {}
 
   std::unique_ptr<proxy::BodyTransform> on_response(proxy::ResponseHead& head) override {
-    // Only now: the body may have carried a secret that the head did not.
-    auto patterns = state_.sent.patterns(origin_);
-    if (!patterns) return nullptr;
-    return scrub_.emplace(std::move(patterns)).on_response(head);
+    // Only now: the body may have carried a secret that the head did not, or may yet do so, where an origin
+    // answers while it reads.
+    if (!*body_goes_on_ && !state_.sent.patterns(origin_)) return nullptr;
+    return scrub_.emplace(state_.sent, origin_).on_response(head);
   }
   std::optional<proxy::WipingBuffer> on_response_trailer(const proxy::Field& trailer) override {
     return scrub_ ? scrub_->on_trailer(trailer) : std::nullopt;
@@ -94,6 +117,7 @@ class Broker::State::Exchange final : public proxy::Exchange {
   State& state_;
   proxy::Origin origin_;
   Record record_;
+  std::shared_ptr<bool> body_goes_on_;
   std::optional<ResponseScrub> scrub_;
 };
 
@@ -110,9 +134,12 @@ proxy::Verdict Broker::State::judge(const proxy::Origin& origin, proxy::RequestH
   if (!found.uses.empty() || has_body_sites)
     record = std::make_shared<RequestRecord>(journal, credentials, origin, head);
   std::unique_ptr<proxy::BodyTransform> body;
+  const auto body_goes_on = std::make_shared<bool>(false);
   if (has_body_sites) {
-    if (auto swap = credentials.body_swapper().swap(origin, head, body_calls(origin, record)))
-      body = std::move(swap->transform);
+    if (auto swap = credentials.body_swapper().swap(origin, head, body_calls(origin, record))) {
+      *body_goes_on = swap->length == BodySwap::Length::may_change;
+      body = std::make_unique<WatchedBody>(std::move(swap->transform), body_goes_on);
+    }
   }
   if (!found.uses.empty()) {
     if (auto refusal = swap_head(origin, head, found, record)) return *std::move(refusal);
@@ -122,7 +149,8 @@ proxy::Verdict Broker::State::judge(const proxy::Origin& origin, proxy::RequestH
   } else {
     narrow_codings(head);
   }
-  return proxy::Pass{std::make_unique<Exchange>(*this, origin, std::move(record)), std::move(body)};
+  return proxy::Pass{std::make_unique<Exchange>(*this, origin, std::move(record), body_goes_on),
+                     std::move(body)};
 }
 
 /// Puts the uses on record; then their secrets may be asked for.

@@ -15,17 +15,32 @@ bool is_any_of(std::string_view name, std::span<const std::string_view> names) n
   return std::ranges::any_of(names, [&](std::string_view one) { return proxy::same_name(one, name); });
 }
 
-/// The scrubber with what it looks for.
-class OwningScrubber final : public proxy::BodyTransform {
+/// What there is to look for; never null.
+std::shared_ptr<const ScrubPatterns> patterns_for(const SentSecrets& sent, const proxy::Origin& origin) {
+  auto patterns = sent.patterns(origin);
+  return patterns ? patterns : std::make_shared<const ScrubPatterns>();
+}
+
+/// Looks for what was sent until the piece came.
+class FollowingScrubber final : public proxy::BodyTransform {
  public:
-  explicit OwningScrubber(std::shared_ptr<const ScrubPatterns> patterns)
-      : patterns_(std::move(patterns)), scrubber_(*patterns_) {}
+  FollowingScrubber(const SentSecrets& sent, proxy::Origin origin)
+      : sent_(sent),
+        origin_(std::move(origin)),
+        patterns_(patterns_for(sent_, origin_)),
+        scrubber_(*patterns_) {}
   std::optional<proxy::Refusal> feed(std::string_view piece, proxy::WipingBuffer& out) override {
+    if (auto now = sent_.patterns(origin_); now && now != patterns_) {
+      scrubber_.look_for(*now);
+      patterns_ = std::move(now);
+    }
     return scrubber_.feed(piece, out);
   }
   std::optional<proxy::Refusal> finish(proxy::WipingBuffer& out) override { return scrubber_.finish(out); }
 
  private:
+  const SentSecrets& sent_;
+  proxy::Origin origin_;
   std::shared_ptr<const ScrubPatterns> patterns_;
   Scrubber scrubber_;
 };
@@ -33,6 +48,8 @@ class OwningScrubber final : public proxy::BodyTransform {
 /// For a body in a coding that can't be read: nobody knows what is in it.
 class Unreadable final : public proxy::BodyTransform {
  public:
+  /// So it is asked before the first byte has come, and the head is not sent ahead of a refusal.
+  [[nodiscard]] bool has_more() const noexcept override { return true; }
   std::optional<proxy::Refusal> feed(std::string_view, proxy::WipingBuffer&) override { return refusal(); }
   std::optional<proxy::Refusal> finish(proxy::WipingBuffer&) override { return refusal(); }
 
@@ -43,36 +60,35 @@ class Unreadable final : public proxy::BodyTransform {
   }
 };
 
-/// All Content-Encoding fields as one list (RFC 9110 5.3), taken out of the head.
-std::string take_codings(std::vector<proxy::Field>& fields) {
+/// All Content-Encoding fields as one list (RFC 9110 5.3).
+std::string coding_list(const std::vector<proxy::Field>& fields) {
   std::string all;
-  std::erase_if(fields, [&](const proxy::Field& field) {
-    if (!proxy::same_name(field.name, "Content-Encoding")) return false;
-    all.append(all.empty() ? "" : ",").append(field.value);
-    return true;
-  });
+  for (const proxy::Field& field : fields) {
+    if (proxy::same_name(field.name, "Content-Encoding"))
+      all.append(all.empty() ? "" : ",").append(field.value);
+  }
   return all;
 }
 
 /// Said of the bytes as the origin sent them, which the child does not get.
 void drop_untrue(std::vector<proxy::Field>& fields) {
-  constexpr std::array<std::string_view, 4> of_coded_bytes{"Content-MD5", "Digest", "Content-Digest",
-                                                           "Accept-Ranges"};
+  constexpr std::array<std::string_view, 6> of_coded_bytes{
+      "Content-Encoding", "Content-MD5", "Digest", "Content-Digest", "Repr-Digest", "Accept-Ranges"};
   std::erase_if(fields, [&](const proxy::Field& field) { return is_any_of(field.name, of_coded_bytes); });
 }
 
 }  // namespace
 
 std::unique_ptr<proxy::BodyTransform> ResponseScrub::on_response(proxy::ResponseHead& head) const {
+  const auto patterns = patterns_for(sent_, origin_);
   for (std::size_t i = 0; i < head.fields.size(); ++i) {
     if (proxy::same_name(head.fields[i].name, "Set-Cookie")) continue;
-    if (auto value = scrubbed(*patterns_, head.fields[i].value)) head.replace_value(i, *std::move(value));
+    if (auto value = scrubbed(*patterns, head.fields[i].value)) head.replace_value(i, *std::move(value));
   }
-  if (auto reason = scrubbed(*patterns_, head.reason)) head.replace_reason(*std::move(reason));
+  if (auto reason = scrubbed(*patterns, head.reason)) head.replace_reason(*std::move(reason));
   if (head.status < 200) return nullptr;
-  auto scrubber = std::make_unique<OwningScrubber>(patterns_);
-  const std::string coded = take_codings(head.fields);
-  const auto codings = proxy::read_codings(coded);
+  auto scrubber = std::make_unique<FollowingScrubber>(sent_, origin_);
+  const auto codings = proxy::read_codings(coding_list(head.fields));
   if (!codings) return std::make_unique<Unreadable>();
   if (codings->empty()) return scrubber;
   drop_untrue(head.fields);
@@ -80,7 +96,7 @@ std::unique_ptr<proxy::BodyTransform> ResponseScrub::on_response(proxy::Response
 }
 
 std::optional<proxy::WipingBuffer> ResponseScrub::on_trailer(const proxy::Field& trailer) const {
-  return scrubbed(*patterns_, trailer.value);
+  return scrubbed(*patterns_for(sent_, origin_), trailer.value);
 }
 
 void narrow_codings(proxy::RequestHead& head) {

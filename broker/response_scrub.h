@@ -3,27 +3,30 @@
 #include <memory>
 #include <optional>
 
-#include "broker/scrub_patterns.h"
+#include "broker/sent_secrets.h"
 #include "proxy/body_transform.h"
 #include "proxy/message.h"
 
 namespace standin::broker {
 
-/// Replaces secrets in the response to one request. Sans-IO.
+/// Replaces in the response to one request what `origin` has been sent: until its head came, and while its
+/// body comes, because a request's body may be on its way as long. Sans-IO. `sent` must outlive it and its
+/// transforms.
 class ResponseScrub {
  public:
-  explicit ResponseScrub(std::shared_ptr<const ScrubPatterns> patterns) noexcept
-      : patterns_(std::move(patterns)) {}
+  ResponseScrub(const SentSecrets& sent, proxy::Origin origin) : sent_(sent), origin_(std::move(origin)) {}
 
   /// The reason phrase and every field, Set-Cookie aside (a session is no secret of ours); and what the
   /// body's transform makes untrue is taken out. Returns that transform, which undoes the content codings
-  /// first: what goes on is decoded. A coding that is not read here makes it refuse, 502 response_unreadable.
+  /// first: what goes on is decoded. A coding that is not read here stays, and makes it refuse, 502
+  /// response_unreadable.
   std::unique_ptr<proxy::BodyTransform> on_response(proxy::ResponseHead& head) const;
   /// nullopt: it has nothing to replace.
   [[nodiscard]] std::optional<proxy::WipingBuffer> on_trailer(const proxy::Field& trailer) const;
 
  private:
-  std::shared_ptr<const ScrubPatterns> patterns_;
+  const SentSecrets& sent_;
+  proxy::Origin origin_;
 };
 
 /// Accept-Encoding of a request whose response is to be read: each field becomes the codings of it that are

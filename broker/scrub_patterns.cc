@@ -177,6 +177,10 @@ proxy::WipingBuffer own_characters(const proxy::WipingBuffer& bytes, std::size_t
 bool ScrubPatterns::add(std::span<const std::byte> secret, std::string_view stand_in) {
   const std::string_view text(reinterpret_cast<const char*>(secret.data()), secret.size());
   if (text.size() < least_bytes || text == stand_in) return false;
+  const auto is_this = [&](const Pattern& known) {
+    return proxy::view(known.text) == text && known.replacement == stand_in;
+  };
+  if (std::ranges::any_of(patterns_, is_this)) return false;
   add_pattern({text.begin(), text.end()}, std::string(stand_in), Alphabet::bytes);
   for (std::size_t before = 0; before < 3; ++before) add_inside_base64(secret, stand_in, before);
   return true;

@@ -26,8 +26,8 @@ class ScrubPatterns {
   /// A shorter secret is not looked for: it would be found in ordinary text.
   static constexpr std::size_t least_bytes = 8;
 
-  /// A secret that was sent, and the stand-in that the child knows it by. False where it is too short to be
-  /// scrubbed, or is its own stand-in.
+  /// A secret that was sent, and the stand-in that the child knows it by. False where that changes nothing:
+  /// it is too short to be scrubbed, is its own stand-in, or has been added before.
   bool add(std::span<const std::byte> secret, std::string_view stand_in);
   /// The base64 text of a Basic value that was sent, and of what the child sent. For a secret alone add() is
   /// enough; with this, what is put in is what the child sent, to the byte. False as above.

@@ -36,14 +36,14 @@ std::size_t scrub(const ScrubPatterns& patterns, std::string_view text, std::siz
 }  // namespace
 
 std::optional<proxy::Refusal> Scrubber::feed(std::string_view piece, proxy::WipingBuffer& out) {
-  if (patterns_.empty()) {
+  if (patterns_->empty()) {
     proxy::append(out, piece);
     return std::nullopt;
   }
   if (!held_.empty()) piece.remove_prefix(take_with_held(piece, out));
   if (piece.empty()) return std::nullopt;
   // Nothing is held now, so that most pieces are looked at where they are.
-  const std::size_t end = scrub(patterns_, piece, piece.size(), Rest::may_follow, out);
+  const std::size_t end = scrub(*patterns_, piece, piece.size(), Rest::may_follow, out);
   held_.assign(piece.begin() + static_cast<std::ptrdiff_t>(end), piece.end());
   return std::nullopt;
 }
@@ -52,9 +52,9 @@ std::optional<proxy::Refusal> Scrubber::feed(std::string_view piece, proxy::Wipi
 std::size_t Scrubber::take_with_held(std::string_view piece, proxy::WipingBuffer& out) {
   const std::size_t held = held_.size();
   // More than the longest spelling is not needed to judge the held bytes: then none of them is cut.
-  const std::size_t taken = std::min(piece.size(), patterns_.longest());
+  const std::size_t taken = std::min(piece.size(), patterns_->longest());
   proxy::append(held_, piece.substr(0, taken));
-  const std::size_t end = scrub(patterns_, proxy::view(held_), held, Rest::may_follow, out);
+  const std::size_t end = scrub(*patterns_, proxy::view(held_), held, Rest::may_follow, out);
   if (end >= held) {
     held_.clear();
     return end - held;
@@ -64,7 +64,7 @@ std::size_t Scrubber::take_with_held(std::string_view piece, proxy::WipingBuffer
 }
 
 std::optional<proxy::Refusal> Scrubber::finish(proxy::WipingBuffer& out) {
-  scrub(patterns_, proxy::view(held_), held_.size(), Rest::none, out);
+  scrub(*patterns_, proxy::view(held_), held_.size(), Rest::none, out);
   held_.clear();
   return std::nullopt;
 }

@@ -14,10 +14,13 @@ namespace standin::broker {
 /// again. A byte waits only while it and all behind it are the beginning of a spelling. Ordinary text costs
 /// a fraction of a second a gibibyte; no text more than the length of the secrets a byte.
 ///
-/// `patterns` must outlive it. Never refuses.
+/// The patterns must outlive it, or what takes their place. Never refuses.
 class Scrubber final : public proxy::BodyTransform {
  public:
-  explicit Scrubber(const ScrubPatterns& patterns) noexcept : patterns_(patterns) {}
+  explicit Scrubber(const ScrubPatterns& patterns) noexcept : patterns_(&patterns) {}
+
+  /// From now on these, among which are all that it looked for until now.
+  void look_for(const ScrubPatterns& patterns) noexcept { patterns_ = &patterns; }
 
   std::optional<proxy::Refusal> feed(std::string_view piece, proxy::WipingBuffer& out) override;
   std::optional<proxy::Refusal> finish(proxy::WipingBuffer& out) override;
@@ -28,7 +31,7 @@ class Scrubber final : public proxy::BodyTransform {
  private:
   std::size_t take_with_held(std::string_view piece, proxy::WipingBuffer& out);
 
-  const ScrubPatterns& patterns_;
+  const ScrubPatterns* patterns_;
   proxy::WipingBuffer held_;  // the beginning of a spelling, never longer than the longest
 };
 

@@ -18,7 +18,7 @@ namespace standin::broker {
 /// Thread: one at a time. Patterns that were handed out outlive a change.
 class SentSecrets {
  public:
-  /// `version` tells one secret of a stand-in from the next. Costs nothing where it is known already.
+  /// `version` is another one where the secret of a stand-in may be. Costs nothing where it is the last.
   void note(const proxy::Origin& origin, std::size_t index, std::uint64_t version,
             const vault::Secret& secret, std::string_view stand_in);
 
@@ -28,8 +28,7 @@ class SentSecrets {
  private:
   struct Sent {
     std::size_t index;
-    std::uint64_t version;
-    bool operator==(const Sent&) const = default;
+    std::uint64_t version;  // the last
   };
   struct ToOrigin {
     proxy::Origin origin;

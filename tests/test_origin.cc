@@ -10,8 +10,12 @@
 // /upload      length and SHA-256 of the body, as JSON
 // /status/N    an empty answer of that status
 // /sse?N       N server-sent events
-// /ws          a WebSocket that sends back what it gets
-// /x.git/…     git's smart HTTP, below FOLDER; Basic credentials are asked for
+// /echo?CODING the Authorization fields and the body, in that content coding; /echo?identity as they are, and
+// /echo?other
+//              in one that nobody knows. Authorization is in X-Echo as well
+// /steps/K?N   N server-sent events with the Authorization; the next one when the client has asked for
+// /step/K/1, /2 ... /ws          a WebSocket that sends back what it gets /x.git/…     git's smart HTTP,
+// below FOLDER; Basic credentials are asked for
 //
 // Ends by SIGTERM or SIGINT.
 
@@ -33,6 +37,7 @@
 
 #include "tests/fake_upstream.h"
 #include "tests/git_backend.h"
+#include "tests/proxy/encoders.h"
 #include "tests/test_pki.h"
 #include "tests/websocket_echo.h"
 
@@ -69,6 +74,12 @@ nlohmann::json describe(const Received& request) {
           {"resumed", request.resumed}};
 }
 
+/// A body that a person would read.
+nlohmann::json text_of_body(const Received& request) {
+  constexpr std::size_t most = 16384;
+  return request.body.size <= most ? nlohmann::json(request.body.bytes) : nlohmann::json();
+}
+
 Reply json_reply(const nlohmann::json& value) {
   return Reply::body(200, text_of(value) + "\n", {{"Content-Type", "application/json"}});
 }
@@ -78,6 +89,46 @@ Reply events(std::uint64_t count) {
   for (std::uint64_t i = 1; i <= count; ++i) pieces.emplace_back("data: event " + std::to_string(i) + "\n\n");
   return Reply::events(std::move(pieces));
 }
+
+Reply echo(const Received& request) {
+  std::string authorization;
+  for (const auto& [name, value] : request.head.fields) {
+    if (find_field({{name, value}}, "authorization")) authorization += value + "\n";
+  }
+  std::string text = authorization + request.body.bytes;
+  const std::string coding = request.target().substr(request.target().find('?') + 1);
+  Fields fields = {{"Content-Type", "text/plain"}, {"X-Echo", request.field("authorization").value_or("")}};
+  if (coding != "identity") {
+    fields.emplace_back("Content-Encoding", coding);
+    fields.emplace_back("Content-Digest", "sha-256=:of the coded bytes:");
+    if (coding == "gzip") text = proxy::encoded(proxy::Format::gzip, {text});
+    if (coding == "br") text = proxy::encoded(proxy::Format::br, {text});
+  }
+  return Reply::body(200, text, fields);
+}
+
+/// The doors between the events of /steps, by "NAME/N".
+class Steps {
+ public:
+  Gate at(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    return gates_[name];
+  }
+  Reply events(const Received& request, std::uint64_t count) {
+    const std::string name = request.path().substr(sizeof("/steps/") - 1);
+    Reply::Pieces pieces;
+    for (std::uint64_t i = 1; i <= count; ++i) {
+      const std::string step = std::to_string(i);
+      pieces.emplace_back("data: " + step + " " + request.field("authorization").value_or("") + "\n\n");
+      pieces.emplace_back(at(name + "/" + step));
+    }
+    return Reply::events(std::move(pieces));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, Gate> gates_;
+};
 
 std::uint64_t number_after(const std::string& text, char mark) {
   try {
@@ -98,7 +149,7 @@ std::optional<Reply> prepared(const Received& request, const std::string& folder
   return request.field("connection") == "close" ? reply.close_after() : reply;
 }
 
-Reply answer(const Received& request, const Arguments& arguments) {
+Reply answer(const Received& request, const Arguments& arguments, Steps& steps) {
   const std::string path = request.path();
   const std::string& git_root = arguments.git_root;
   if (std::optional<Reply> reply = prepared(request, arguments.answers)) return *std::move(reply);
@@ -106,6 +157,12 @@ Reply answer(const Received& request, const Arguments& arguments) {
   if (!git_root.empty() && path.find(".git/") != std::string::npos)
     return git_http_backend(request, git_root);
   if (path == "/ws") return websocket_echo(request);
+  if (path == "/echo") return echo(request);
+  if (path.starts_with("/steps/")) return steps.events(request, number_after(request.target(), '?'));
+  if (path.starts_with("/step/")) {
+    steps.at(path.substr(sizeof("/step/") - 1)).open();
+    return Reply::body(200, "");
+  }
   if (path == "/sse") return events(number_after(request.target(), '?'));
   if (path == "/upload") return json_reply({{"length", request.body.size}, {"sha256", request.body.sha256}});
   const std::uint64_t number = number_after(path, '/');
@@ -131,11 +188,14 @@ int serve(const Arguments& arguments) {
   if (!arguments.ca_out.empty()) std::ofstream(arguments.ca_out) << pki.ca_pem();
   std::mutex printing;
   origin.when_received([&](const Received& request) {
-    const std::string line = text_of(describe(request));
+    nlohmann::json told = describe(request);
+    told["body"] = text_of_body(request);
+    const std::string line = text_of(told);
     const std::lock_guard lock(printing);
     std::cout << line << std::endl;
   });
-  origin.on_any([&](const Received& request) { return answer(request, arguments); });
+  Steps steps;
+  origin.on_any([&](const Received& request) { return answer(request, arguments, steps); });
   std::cout << origin.port() << std::endl;
   int signal = 0;
   return sigwait(&ends, &signal);

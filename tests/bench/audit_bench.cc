@@ -54,10 +54,12 @@ const std::filesystem::path& log_over(std::chrono::hours span) {
     }
     auto record = typical_record();
     record.event = chain.is_empty() ? "run_started" : n == 1 ? "run_ended" : "use";
-    const auto line = chain.make_line(record, time, {});
-    file << line;
-    chain.written(offset);
-    offset += line.size();
+    chain.begin(time);
+    chain.add(record);
+    file << chain.text();
+    const std::size_t size = chain.text().size();
+    chain.written(size, offset);
+    offset += size;
   }
   return made->second.path();
 }

@@ -17,6 +17,7 @@
 
 #include "broker/audit_query.h"
 #include "broker/broker.h"
+#include "proxy/body_transform.h"
 #include "tests/temporary_folder.h"
 
 namespace standin::broker {
@@ -32,7 +33,8 @@ class BrokerRun : public testing::Test {
   void add(std::string_view name, std::vector<std::string> origins, std::vector<std::string> sites,
            std::string_view secret, std::vector<std::string> variables = {});
   void rotate(std::string_view name, std::string_view secret);
-  void edit(std::string_view name, std::vector<std::string> origins, std::vector<std::string> sites);
+  void edit(std::string_view name, std::vector<std::string> origins, std::vector<std::string> sites,
+            Scrubbing scrubbing = Scrubbing::strict);
   void remove(std::string_view name) { vault_->remove(name); }
   void overwrite_vault(std::string_view bytes);
   [[nodiscard]] vault::Vault open_vault() const;
@@ -48,6 +50,13 @@ class BrokerRun : public testing::Test {
   BrokerRun& request(std::string_view host, std::string_view target, const std::vector<proxy::Field>& fields);
   /// With the stand-in as a bearer.
   BrokerRun& bearer(std::string_view host = "api.github.com", std::string_view target = "/");
+  /// A POST whose body comes with body().
+  BrokerRun& post(std::string_view host, std::string_view target, std::string_view type);
+  /// What goes on of a piece of the body: "refused: CODE" where it does not.
+  std::string body(std::string_view piece);
+  std::string end_body();
+  /// What becomes of a text that comes back as the body of the answer, after on_response().
+  std::string answer(std::string_view text, const std::vector<proxy::Field>& fields = {});
   void end(unsigned status, std::string reason = {});  // and with it the proxy's turn
   [[nodiscard]] std::string authorization() const;
   [[nodiscard]] std::string code() const { return refusal_ ? refusal_->code : ""; }
@@ -73,9 +82,13 @@ class BrokerRun : public testing::Test {
   std::vector<std::string> reported_;
   proxy::RequestHead head_;
   std::optional<proxy::Refusal> refusal_;
+  std::unique_ptr<proxy::BodyTransform> body_;
   std::unique_ptr<proxy::Exchange> exchange_;
+  proxy::ResponseHead response_;
 
  private:
+  BrokerRun& ask(std::string_view method, std::string_view host, std::string_view target,
+                 const std::vector<proxy::Field>& fields);
   std::deque<std::string> texts_;
 };
 
@@ -85,6 +98,7 @@ inline BrokerRun::BrokerRun() {
 }
 
 inline BrokerRun::~BrokerRun() {
+  body_.reset();
   exchange_.reset();
   broker_.reset();
 }
@@ -113,8 +127,10 @@ inline void BrokerRun::rotate(std::string_view name, std::string_view secret) {
 }
 
 inline void BrokerRun::edit(std::string_view name, std::vector<std::string> origins,
-                            std::vector<std::string> sites) {
-  vault_->replace_scope(name, scope(name, origins, sites).to_scope());
+                            std::vector<std::string> sites, Scrubbing scrubbing) {
+  Credential credential = scope(name, origins, sites);
+  credential.scrubbing = scrubbing;
+  vault_->replace_scope(name, credential.to_scope());
 }
 
 inline void BrokerRun::overwrite_vault(std::string_view bytes) {
@@ -140,20 +156,55 @@ inline void BrokerRun::start(EgressMode egress) {
 
 inline BrokerRun& BrokerRun::request(std::string_view host, std::string_view target,
                                      const std::vector<proxy::Field>& fields) {
+  return ask("GET", host, target, fields);
+}
+
+inline BrokerRun& BrokerRun::post(std::string_view host, std::string_view target, std::string_view type) {
+  return ask("POST", host, target, {{"Content-Type", type}});
+}
+
+inline BrokerRun& BrokerRun::ask(std::string_view method, std::string_view host, std::string_view target,
+                                 const std::vector<proxy::Field>& fields) {
   head_.clear();
   texts_.clear();
-  head_.method = "GET";
+  head_.method = method;
   head_.target = texts_.emplace_back(target);
   for (const auto& field : fields) head_.fields.push_back({field.name, texts_.emplace_back(field.value)});
   refusal_.reset();
+  body_.reset();
   exchange_.reset();
   auto verdict = broker_->on_request(origin(host), head_);
   if (auto* refused = std::get_if<proxy::Refusal>(&verdict)) {
     refusal_ = *refused;
   } else {
     exchange_ = std::move(std::get<proxy::Pass>(verdict).exchange);
+    body_ = std::move(std::get<proxy::Pass>(verdict).body);
   }
   return *this;
+}
+
+inline std::string BrokerRun::body(std::string_view piece) {
+  proxy::WipingBuffer out;
+  refusal_ = body_->feed(piece, out);
+  return refusal_ ? "refused: " + refusal_->code : std::string(proxy::view(out));
+}
+
+inline std::string BrokerRun::end_body() {
+  proxy::WipingBuffer out;
+  refusal_ = body_->finish(out);
+  return refusal_ ? "refused: " + refusal_->code : std::string(proxy::view(out));
+}
+
+inline std::string BrokerRun::answer(std::string_view text, const std::vector<proxy::Field>& fields) {
+  response_.clear();
+  response_.status = 200;
+  for (const auto& field : fields) response_.fields.push_back({field.name, texts_.emplace_back(field.value)});
+  const auto change = exchange_ ? exchange_->on_response(response_) : nullptr;
+  if (!change) return std::string(text);
+  proxy::WipingBuffer out;
+  auto refusal = change->feed(text, out);
+  if (!refusal) refusal = change->finish(out);
+  return refusal ? "refused: " + refusal->code : std::string(proxy::view(out));
 }
 
 inline BrokerRun& BrokerRun::bearer(std::string_view host, std::string_view target) {

@@ -85,7 +85,7 @@ class Clients(unittest.TestCase):
         use = self.uses()[-1]
         self.assertEqual(len(self.uses()), before + 1)
         self.assertEqual((use["credential"], use["site"], use["method"], use["path"], use["origin"]),
-                         ("github", "header:authorization", "GET", "/user", self.origin.url))
+                         ("github", "header:authorization", "GET", "/user", self.origin.url))  # HTTP/2's names
 
     def test_git_clones_with_basic_credentials(self):
         self.shell(f'cd "$(mktemp -d)" && git clone -q "https://x-access-token:$GITHUB_TOKEN@{self.origin.authority}'
@@ -148,7 +148,7 @@ for i in range(3):
         out = self.shell(f'curl -sS -D - -H "Authorization: Bearer $GITHUB_TOKEN" {self.other.url}/steal',
                          with_=("github", "other"))
         self.assertIn(" 403 ", out)
-        self.assertIn("standin-error: wrong_origin", out)  # HTTP/2: in lower case
+        self.assertIn("standin-error: wrong_origin", out)
         self.assertTrue(self.other.silent())
         last = self.standin("audit", "--json", "--outcome", "refused").stdout.splitlines()[-1]
         self.assertEqual(json.loads(last)["reason"], "wrong_origin")

@@ -23,7 +23,7 @@ STANDIN, TEST_ORIGIN = (os.path.abspath(p) for p in sys.argv[1:3])
 RANDOM = os.urandom(8).hex()
 # Every one has bytes that the encoders change.
 SECRETS = {name: f"{name}+{RANDOM}/ä={name}~?&%41" for name in
-           ("header", "basic", "query", "path", "trace", "elsewhere", "untrusted", "unreachable")}
+           ("header", "basic", "query", "path", "form", "json", "trace", "elsewhere", "untrusted", "unreachable")}
 SECRETS["unusable"] = f"unusable{RANDOM}\nunusable/+=ä"
 
 # Writes what its process, its shell and (where it may) standin's first process have in memory.
@@ -146,6 +146,8 @@ class Leaks(unittest.TestCase):
         self.add("basic", here.authority, "--site", "basic")
         self.add("query", here.authority, "--site", "query:key")
         self.add("path", here.authority, "--site", "path")
+        self.add("form", here.authority, "--site", "form:secret")
+        self.add("json", here.authority, "--site", "json:/secret")
         self.add("trace", here.authority)
         self.add("unusable", here.authority)
         self.add("elsewhere", other.authority)
@@ -158,6 +160,10 @@ class Leaks(unittest.TestCase):
             ask -u "user:$TOKEN_BASIC" {here.url}/status/200
             ask "{here.url}/status/200?key=$TOKEN_QUERY&more=1"
             ask {here.url}/bytes/$TOKEN_PATH
+            echoed() {{ curl -sS -w '%{{http_code}} ' -o {self.written}/echo-$# -D {self.written}/echo-head-$# "$@"; }}
+            echoed "{here.url}/echo?identity" --data-urlencode "secret=$TOKEN_FORM"
+            echoed "{here.url}/echo?gzip" --compressed -H "Authorization: Bearer $TOKEN_HEADER" -H "Content-Type: application/json" \
+                -d '{{"secret":"'$TOKEN_JSON'"}}'
             ask -X TRACE -H "X-Api-Key: $TOKEN_TRACE" {here.url}/status/200
             ask -H "X-Api-Key: $TOKEN_UNUSABLE" {here.url}/status/200
             ask -H "X-Api-Key: $TOKEN_ELSEWHERE" {here.url}/status/200
@@ -170,18 +176,24 @@ class Leaks(unittest.TestCase):
             python3 {dump} {self.written}
             """)
         said = done.stdout + done.stderr
-        self.assertEqual(done.stdout.split(), b"200 200 200 200 403 502 403 502 502".split(), done.stderr.decode())
+        self.assertEqual(done.stdout.split(), b"200 200 200 200 200 200 403 502 403 502 502".split(), done.stderr.decode())
         # What was looked for has really been sent, or this would find nothing in any case.
-        got = [here.next() for _ in range(4)]
+        got = [here.next() for _ in range(6)]
         self.assertIn(SECRETS["header"], str(got[0]))
         self.assertIn(base64.b64encode(b"user:" + SECRETS["basic"].encode()).decode(), str(got[1]))
         self.assertIn(urllib.parse.quote(SECRETS["query"], safe="~"), got[2]["target"])
         self.assertIn(urllib.parse.quote(SECRETS["path"], safe="~"), got[3]["target"])
+        self.assertEqual(got[4]["body"], "secret=" + urllib.parse.quote(SECRETS["form"], safe="~"))
+        self.assertEqual(json.loads(got[5]["body"]), {"secret": SECRETS["json"]})
         self.assertTrue(here.got.empty() and other.got.empty() and untrusted.got.empty())
         self.standin("audit", "verify")
         said += self.standin("audit", "--json").stdout + self.standin("show", "header", "--json").stdout
         memory = [name for name in os.listdir(self.written) if name.startswith("memory-")]
         self.assertEqual(len(memory), 3 if os.geteuid() == 0 else 2)
+        echoes = [name for name in os.listdir(self.written) if name.startswith("echo-")]
+        self.assertEqual(len(echoes), 4)
+        for name in echoes:
+            self.assertGreater(os.path.getsize(os.path.join(self.written, name)), 40, "nothing was sent back")
         for name in (*memory, "environment", "processes"):
             with open(os.path.join(self.written, name), "rb") as file:
                 self.assertIn(self.written.encode(), file.read(), "what was to be looked through is not there")
@@ -215,7 +227,8 @@ class Leaks(unittest.TestCase):
             {STANDIN} run --all -- sh -uc 'curl -sS -o /dev/null -w "%{{http_code}}" \\
                 -H "Authorization: Bearer $OTHER" -H "X-Api-Key: $TOKEN_HEADER" {origin.url}/status/200'""")
         self.assertEqual(done.stdout, b"200", done.stderr.decode())
-        fields = {name.lower(): value for name, value in origin.next()["headers"]}  # curl speaks HTTP/2
+        # In lower case: HTTP/2 has brought them here.
+        fields = dict((name.lower(), value) for name, value in origin.next()["headers"])
         self.assertEqual((fields["authorization"], fields["x-api-key"]), ("Bearer inner-secret", SECRETS["header"]))
         for words in ({}, inner):
             self.standin("audit", "verify", **words)
