@@ -257,7 +257,9 @@ Task<std::optional<Refusal>> begin_request_body(Transfer& t, const Origin& origi
     if (t.client_left) co_return std::nullopt;
     if (!sound) co_return refusal_for(Download::done, Upload::malformed, origin);
     if (auto refusal = body.turn()) co_return refusal;
-    if (!waits || t.client.body_is_done() || body.kept() > most_held_for_length) break;
+    if (!waits || body.kept() > most_held_for_length) break;
+    if (body.has_more()) continue;
+    if (t.client.body_is_done()) break;
     const BodyRead read = co_await t.client.read_body(body.inlet());
     if (read == BodyRead::gone) {
       t.client_left = true;
@@ -266,9 +268,11 @@ Task<std::optional<Refusal>> begin_request_body(Transfer& t, const Origin& origi
     sound = read == BodyRead::ok;
   }
   if (body.is_changed()) {
+    // A body that was read may still become longer.
+    const bool whole = t.client.body_is_done() && !body.has_more();
     t.request_reframed.changed = true;
-    if (t.client.body_is_done()) t.request_reframed.length = body.kept();
-    t.request_framing = t.client.body_is_done() ? Framing::length : Framing::chunked;
+    if (whole) t.request_reframed.length = body.kept();
+    t.request_framing = whole ? Framing::length : Framing::chunked;
   }
   body.settle();
   co_return std::nullopt;
