@@ -11,6 +11,7 @@
 #include "proxy/recorded.h"
 #include "proxy/relayed_head.h"
 #include "proxy/tunnel.h"
+#include "proxy/websocket_switch.h"
 
 namespace standin::proxy {
 
@@ -279,13 +280,26 @@ Task<std::optional<Refusal>> begin_request_body(Transfer& t, const Origin& origi
 }
 
 /// 101: what follows is not HTTP.
-Task<void> switch_protocols(Transfer& t, Outcome& outcome) {
+Task<void> switch_protocols(Transfer& t, const Origin& origin, Interceptor& interceptor, Outcome& outcome) {
+  auto watching = watch_websocket(t.exchange, t.response, origin);
+  if (const auto* refusal = std::get_if<Refusal>(&watching)) {
+    outcome.status = 0;
+    outcome.reason = refusal->code;
+    interceptor.on_refused(&origin, t.client.method, t.client.target, *refusal);
+    co_return co_await t.client.refuse(*refusal);
+  }
+  const auto watched = std::move(std::get<std::unique_ptr<WatchedWebSocket>>(watching));
+  const Passages passages = watched ? watched->passages() : Passages{};
   Client& client = t.client.http1()->client();
-  Http1OriginSide& origin = *t.origin->http1();
+  Http1OriginSide& from = *t.origin->http1();
   if (!co_await t.client.write_interim(t.response)) co_return;
-  const Relayed relayed = co_await relay(client.stream, client.inbox, origin.stream(), origin.inbox());
+  const Relayed relayed = co_await relay(client.stream, client.inbox, from.stream(), from.inbox(), passages);
   outcome.request_bytes = relayed.from_client;
   outcome.response_bytes = relayed.from_origin;
+  const auto why = watched ? watched->why_ended() : std::nullopt;
+  if (!why) co_return;
+  outcome.reason = why->code;
+  if (!watched->was_refused()) interceptor.on_refused(&origin, t.client.method, t.client.target, *why);
 }
 
 }  // namespace
@@ -342,7 +356,8 @@ Task<void> forward(ClientSide& client, const RequestHead& head, const PoolPointe
   recorded.outcome.response_bytes = t.response_body.inlet().payload();
   recorded.outcome.reason = reason_of(ended, t);
 
-  if (ended.download == Download::switched) co_return co_await switch_protocols(t, recorded.outcome);
+  if (ended.download == Download::switched)
+    co_return co_await switch_protocols(t, pool->origin, interceptor, recorded.outcome);
   if (!ended.has_response()) {
     recorded.outcome.status = 0;
     if (t.refusal) co_return co_await refuse(*t.refusal);
