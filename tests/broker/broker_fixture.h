@@ -17,6 +17,7 @@
 
 #include "broker/audit_query.h"
 #include "broker/broker.h"
+#include "proxy/body_transform.h"
 #include "tests/temporary_folder.h"
 
 namespace standin::broker {
@@ -49,7 +50,8 @@ class BrokerRun : public testing::Test {
   /// With the stand-in as a bearer.
   BrokerRun& bearer(std::string_view host = "api.github.com", std::string_view target = "/");
   void end(unsigned status, std::string reason = {});  // and with it the proxy's turn
-  [[nodiscard]] std::string authorization() const;
+  [[nodiscard]] std::string authorization() const { return field("Authorization"); }
+  [[nodiscard]] std::string field(std::string_view name) const;  // as it is sent; empty: none
   [[nodiscard]] std::string code() const { return refusal_ ? refusal_->code : ""; }
 
   // --- the log ---
@@ -74,6 +76,7 @@ class BrokerRun : public testing::Test {
   proxy::RequestHead head_;
   std::optional<proxy::Refusal> refusal_;
   std::unique_ptr<proxy::Exchange> exchange_;
+  std::unique_ptr<proxy::BodyTransform> body_;
 
  private:
   std::deque<std::string> texts_;
@@ -85,6 +88,7 @@ inline BrokerRun::BrokerRun() {
 }
 
 inline BrokerRun::~BrokerRun() {
+  body_.reset();
   exchange_.reset();
   broker_.reset();
 }
@@ -146,12 +150,14 @@ inline BrokerRun& BrokerRun::request(std::string_view host, std::string_view tar
   head_.target = texts_.emplace_back(target);
   for (const auto& field : fields) head_.fields.push_back({field.name, texts_.emplace_back(field.value)});
   refusal_.reset();
+  body_.reset();
   exchange_.reset();
   auto verdict = broker_->on_request(origin(host), head_);
   if (auto* refused = std::get_if<proxy::Refusal>(&verdict)) {
     refusal_ = *refused;
   } else {
     exchange_ = std::move(std::get<proxy::Pass>(verdict).exchange);
+    body_ = std::move(std::get<proxy::Pass>(verdict).body);
   }
   return *this;
 }
@@ -166,9 +172,9 @@ inline void BrokerRun::end(unsigned status, std::string reason) {
   broker_->on_turn_end();
 }
 
-inline std::string BrokerRun::authorization() const {
+inline std::string BrokerRun::field(std::string_view name) const {
   for (const auto& field : head_.fields) {
-    if (field.name == "Authorization") return std::string(field.value);
+    if (field.name == name) return std::string(field.value);
   }
   return "";
 }
