@@ -6,6 +6,8 @@
 #include "broker/header_parameters.h"
 #include "broker/json_swap.h"
 #include "broker/multipart_swap.h"
+#include "proxy/content_coding.h"
+#include "proxy/decoded_body.h"
 
 namespace standin::broker {
 namespace {
@@ -21,10 +23,14 @@ std::optional<std::string_view> only(const proxy::RequestHead& head, std::string
   return value;
 }
 
-bool is_compressed(const proxy::RequestHead& head) noexcept {
-  return std::ranges::any_of(head.fields, [](const proxy::Field& field) {
-    return proxy::same_name(field.name, "Content-Encoding") && !proxy::same_name(field.value, "identity");
-  });
+/// nullopt: not all of them can be undone.
+std::optional<std::vector<proxy::Coding>> codings_of(const proxy::RequestHead& head) {
+  std::string all;  // as one list (RFC 9110 5.3)
+  for (const proxy::Field& field : head.fields) {
+    if (proxy::same_name(field.name, "Content-Encoding"))
+      all.append(all.empty() ? "" : ",").append(field.value);
+  }
+  return proxy::read_codings(all);
 }
 
 /// RFC 2046 5.1.1.
@@ -105,12 +111,24 @@ bool BodySwapper::has_sites() const noexcept {
   return !scope_->form.names.empty() || !scope_->json.names.empty();
 }
 
+bool BodySwapper::has_text_sites() const noexcept { return !scope_->text.names.empty(); }
+
 std::optional<BodySwap> BodySwapper::swap(const proxy::Origin& origin, const proxy::RequestHead& head,
                                           BodyCalls calls) const {
-  if ((scope_->form.names.empty() && scope_->json.names.empty()) || is_echoed(head.method) ||
-      is_compressed(head)) {
-    return std::nullopt;
-  }
+  if (!has_sites() || is_echoed(head.method)) return std::nullopt;
+  const auto codings = codings_of(head);
+  if (!codings) return std::nullopt;
+  auto swap = swap_plain(origin, head, std::move(calls));
+  if (!swap || codings->empty()) return swap;
+  swap->transform =
+      std::make_unique<proxy::DecodedBody>(*codings, std::move(swap->transform), proxy::CodedIn::request);
+  swap->length = BodySwap::Length::may_change;
+  swap->codings = BodySwap::Codings::undone;
+  return swap;
+}
+
+std::optional<BodySwap> BodySwapper::swap_plain(const proxy::Origin& origin, const proxy::RequestHead& head,
+                                                BodyCalls calls) const {
   const auto content_type = only(head, "Content-Type");
   const auto type = content_type ? parse_parameters(*content_type) : std::nullopt;
   if (!type) return std::nullopt;

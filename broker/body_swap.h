@@ -12,12 +12,15 @@ namespace standin::broker {
 
 /// What swaps in the body of one request.
 struct BodySwap {
+  /// What goes on is in no coding any more: Content-Encoding is to be taken out of the head.
+  enum class Codings : std::uint8_t { as_they_are, undone };
   enum class Length : std::uint8_t {
     kept,        // no secret can get in: it only looks for stand-ins that must not be there
     may_change,  // the message is to be framed again
   };
   std::unique_ptr<proxy::BodyTransform> transform;
   Length length;
+  Codings codings = Codings::as_they_are;
 };
 
 /// Swaps stand-ins in request bodies: in named fields of a form (urlencoded or multipart) and in named
@@ -32,10 +35,13 @@ class BodySwapper {
 
   /// Whether any credential of the run has a site in such bodies as swap() looks at.
   [[nodiscard]] bool has_sites() const noexcept;
+  /// ... in the text messages of a WebSocket.
+  [[nodiscard]] bool has_text_sites() const noexcept;
 
   /// nullopt where the body passes untouched and not even looked at: no credential of the run names a site
-  /// in such a body; its Content-Type is not there, there twice or malformed; it is compressed; the method
-  /// (TRACE) has it sent back.
+  /// in such a body; its Content-Type is not there, there twice or malformed; it is in a
+  /// content coding that is not read here; the method (TRACE) has it sent back. One in a coding that is read
+  /// is decoded first, and goes on decoded.
   ///
   /// - A stand-in in a site of its credential, towards an origin it is bound to: a use.
   /// - In a site of its credential, towards another origin: 403 wrong_origin, as in a query.
@@ -47,6 +53,10 @@ class BodySwapper {
   [[nodiscard]] std::optional<BodySwap> swap_text(const proxy::Origin& origin, BodyCalls calls) const;
 
  private:
+  /// Of what the content is before it is coded.
+  [[nodiscard]] std::optional<BodySwap> swap_plain(const proxy::Origin& origin,
+                                                   const proxy::RequestHead& head, BodyCalls calls) const;
+
   std::shared_ptr<const BodyScope> scope_;
 };
 

@@ -12,6 +12,7 @@
 #include "broker/response_scrub.h"
 #include "broker/sent_secrets.h"
 #include "broker/stand_in.h"
+#include "broker/websocket_swap.h"
 
 namespace standin::broker {
 namespace {
@@ -29,6 +30,15 @@ std::vector<proxy::OriginPattern> bound_by(const std::vector<Credential>& creden
 }
 
 std::string_view cut(std::string_view method) { return method.substr(0, max_method_bytes); }
+
+/// To another protocol, a WebSocket perhaps (RFC 9110 7.8).
+bool asks_to_switch(const proxy::RequestHead& head) noexcept {
+  return std::ranges::any_of(head.fields, [](const auto& f) { return proxy::same_name(f.name, "Upgrade"); });
+}
+
+void drop_codings(proxy::RequestHead& head) {
+  std::erase_if(head.fields, [](const auto& f) { return proxy::same_name(f.name, "Content-Encoding"); });
+}
 
 /// An address that a process connects to, whatever it will say there: no HTTP origin.
 std::string text_of(const proxy::Endpoint& to) {
@@ -109,6 +119,7 @@ class Broker::State::Exchange final : public proxy::Exchange {
   std::optional<proxy::WipingBuffer> on_response_trailer(const proxy::Field& trailer) override {
     return scrub_ ? scrub_->on_trailer(trailer) : std::nullopt;
   }
+  proxy::MessageFilters on_websocket() override;
   void finished(const proxy::Outcome& outcome) noexcept override {
     if (record_) record_->ended(outcome);
   }
@@ -121,6 +132,20 @@ class Broker::State::Exchange final : public proxy::Exchange {
   std::optional<ResponseScrub> scrub_;
 };
 
+proxy::MessageFilters Broker::State::Exchange::on_websocket() {
+  proxy::MessageFilters filters;
+  if (record_) {
+    filters.from_client =
+        websocket_swap(state_.credentials.body_swapper(), origin_, state_.body_calls(origin_, record_));
+  }
+  // What the child says in a message may come back in the next.
+  if (filters.from_client || state_.sent.patterns(origin_)) {
+    filters.from_server =
+        websocket_scrub([&state = state_, origin = origin_] { return state.sent.patterns(origin); });
+  }
+  return filters;
+}
+
 proxy::Verdict Broker::State::judge(const proxy::Origin& origin, proxy::RequestHead& head) {
   credentials.follow();
   const auto judgement = credentials.injector().judge(origin, head);
@@ -130,22 +155,26 @@ proxy::Verdict Broker::State::judge(const proxy::Origin& origin, proxy::RequestH
   }
   const Found& found = std::get<Found>(judgement);
   const bool has_body_sites = credentials.body_swapper().has_sites();
+  const bool may_talk = credentials.body_swapper().has_text_sites() && asks_to_switch(head);
   Record record;
-  if (!found.uses.empty() || has_body_sites)
+  if (!found.uses.empty() || has_body_sites || may_talk)
     record = std::make_shared<RequestRecord>(journal, credentials, origin, head);
   std::unique_ptr<proxy::BodyTransform> body;
   const auto body_goes_on = std::make_shared<bool>(false);
+  bool body_is_decoded = false;
   if (has_body_sites) {
     if (auto swap = credentials.body_swapper().swap(origin, head, body_calls(origin, record))) {
       *body_goes_on = swap->length == BodySwap::Length::may_change;
       body = std::make_unique<WatchedBody>(std::move(swap->transform), body_goes_on);
+      body_is_decoded = swap->codings == BodySwap::Codings::undone;
     }
   }
   if (!found.uses.empty()) {
     if (auto refusal = swap_head(origin, head, found, record)) return *std::move(refusal);
   }
+  if (body_is_decoded) drop_codings(head);  // now: what was found knows its fields by number
   if (!body && !sent.patterns(origin)) {
-    if (found.uses.empty()) return proxy::Pass{};
+    if (found.uses.empty() && !may_talk) return proxy::Pass{};
   } else {
     narrow_codings(head);
   }

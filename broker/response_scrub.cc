@@ -99,6 +99,14 @@ std::optional<proxy::WipingBuffer> ResponseScrub::on_trailer(const proxy::Field&
   return scrubbed(*patterns_for(sent_, origin_), trailer.value);
 }
 
+proxy::MessageFilter websocket_scrub(std::function<std::shared_ptr<const ScrubPatterns>()> patterns) {
+  return [patterns = std::move(patterns)]() -> std::unique_ptr<proxy::BodyTransform> {
+    auto now = patterns();
+    if (!now) return nullptr;
+    return std::make_unique<OwningScrubber>(std::move(now));
+  };
+}
+
 void narrow_codings(proxy::RequestHead& head) {
   for (std::size_t i = 0; i < head.fields.size(); ++i) {
     if (!proxy::same_name(head.fields[i].name, "Accept-Encoding")) continue;

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 
 #include "broker/sent_secrets.h"
 #include "proxy/body_transform.h"
+#include "proxy/interceptor.h"
 #include "proxy/message.h"
 
 namespace standin::broker {
@@ -28,6 +30,11 @@ class ResponseScrub {
   const SentSecrets& sent_;
   proxy::Origin origin_;
 };
+
+/// What the origin says over one WebSocket, for WebSocketRelay: each text message is scrubbed of what
+/// `patterns` gives when it begins, which may be nothing (null) yet.
+[[nodiscard]] proxy::MessageFilter websocket_scrub(
+    std::function<std::shared_ptr<const ScrubPatterns>()> patterns);
 
 /// Accept-Encoding of a request whose response is to be read: each field becomes the codings of it that are
 /// read here. Where there is none, none is added: an origin then sends what it likes, and identity it nearly

@@ -35,12 +35,16 @@ class ExpandingTransform : public BodyTransform {
   [[nodiscard]] bool has_more() const noexcept override = 0;
 };
 
+/// In what a coding is undone: who is to blame for a damaged one.
+enum class CodedIn : std::uint8_t { response, request };
+
 /// Undoes one coding. What the coded bytes tell is there at once: what an origin flushed does not wait.
 ///
-/// A damaged or cut-off stream is a Refusal 502 upstream_protocol; no bytes at all are an empty body. gzip
-/// may have several members, and zstd several frames; what stands behind the end of gzip, deflate or br is
-/// dropped, as browsers do. deflate is zlib's format or, against the letter, raw. Memory: gzip and deflate 50
-/// KiB, br 16 MiB, zstd 8 MiB (RFC 9659; a larger window is refused), and what was fed and not yet decoded.
-[[nodiscard]] std::unique_ptr<ExpandingTransform> make_decoder(Coding coding);
+/// A damaged or cut-off stream is a Refusal, 502 upstream_protocol or, in a request, 400 bad_request; no
+/// bytes at all are an empty body. gzip may have several members, and zstd several frames; what stands behind
+/// the end of gzip, deflate or br is dropped, as browsers do. deflate is zlib's format or, against the
+/// letter, raw. Memory: gzip and deflate 50 KiB, br 16 MiB, zstd 8 MiB (RFC 9659; a larger window is
+/// refused), and what was fed and not yet decoded.
+[[nodiscard]] std::unique_ptr<ExpandingTransform> make_decoder(Coding coding, CodedIn in = CodedIn::response);
 
 }  // namespace standin::proxy

@@ -23,6 +23,8 @@ enum class Step : std::uint8_t {
 template <class Native>
 class Decoder final : public ExpandingTransform {
  public:
+  explicit Decoder(CodedIn in) noexcept : in_(in) {}
+
   std::optional<Refusal> feed(std::string_view piece, WipingBuffer& out) override {
     std::string_view input = waiting_.empty() ? piece : view(waiting_);
     if (!input.empty()) began_ = true;
@@ -64,8 +66,12 @@ class Decoder final : public ExpandingTransform {
     return over_;
   }
 
-  static Refusal refused(const char* why) {
-    return {502, "upstream_protocol", std::string("the response's ") + Native::name + " coding " + why,
+  [[nodiscard]] Refusal refused(const char* why) const {
+    const std::string what = std::string(Native::name) + " coding " + why;
+    if (in_ == CodedIn::request)
+      return {400, "bad_request", "the request's " + what,
+              "it is decoded because stand-ins are swapped in it"};
+    return {502, "upstream_protocol", "the response's " + what,
             "it is decoded because secrets are looked for in it"};
   }
 
@@ -75,6 +81,7 @@ class Decoder final : public ExpandingTransform {
     waiting_.swap(rest);
   }
 
+  CodedIn in_;
   Native native_;
   WipingBuffer chunk_ = WipingBuffer(16 * 1024);
   WipingBuffer waiting_;  // of the piece, what did not fit into the output
@@ -231,18 +238,18 @@ class Zstd {
 
 }  // namespace
 
-std::unique_ptr<ExpandingTransform> make_decoder(Coding coding) {
+std::unique_ptr<ExpandingTransform> make_decoder(Coding coding, CodedIn in) {
   switch (coding) {
     case Coding::gzip:
-      return std::make_unique<Decoder<Gzip>>();
+      return std::make_unique<Decoder<Gzip>>(in);
     case Coding::deflate:
-      return std::make_unique<Decoder<Deflate>>();
+      return std::make_unique<Decoder<Deflate>>(in);
     case Coding::br:
-      return std::make_unique<Decoder<Brotli>>();
+      return std::make_unique<Decoder<Brotli>>(in);
     case Coding::zstd:
       break;
   }
-  return std::make_unique<Decoder<Zstd>>();
+  return std::make_unique<Decoder<Zstd>>(in);
 }
 
 }  // namespace standin::proxy

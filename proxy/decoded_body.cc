@@ -4,10 +4,10 @@
 
 namespace standin::proxy {
 
-DecodedBody::DecodedBody(std::span<const Coding> codings, std::unique_ptr<BodyTransform> then)
+DecodedBody::DecodedBody(std::span<const Coding> codings, std::unique_ptr<BodyTransform> then, CodedIn in)
     : then_(std::move(then)) {
   // The coding applied last is undone first.
-  for (std::size_t i = codings.size(); i > 0; --i) steps_.push_back({make_decoder(codings[i - 1]), {}});
+  for (std::size_t i = codings.size(); i > 0; --i) steps_.push_back({make_decoder(codings[i - 1], in), {}});
 }
 
 std::optional<Refusal> DecodedBody::feed(std::string_view piece, WipingBuffer& out) {

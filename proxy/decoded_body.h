@@ -14,7 +14,8 @@ namespace standin::proxy {
 class DecodedBody final : public ExpandingTransform {
  public:
   /// `codings` as read_codings() gives them; none is allowed.
-  DecodedBody(std::span<const Coding> codings, std::unique_ptr<BodyTransform> then);
+  DecodedBody(std::span<const Coding> codings, std::unique_ptr<BodyTransform> then,
+              CodedIn in = CodedIn::response);
 
   std::optional<Refusal> feed(std::string_view piece, WipingBuffer& out) override;
   std::optional<Refusal> finish(WipingBuffer& out) override;

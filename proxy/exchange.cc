@@ -12,6 +12,7 @@
 #include "proxy/recorded.h"
 #include "proxy/relayed_head.h"
 #include "proxy/tunnel.h"
+#include "proxy/websocket_switch.h"
 
 namespace standin::proxy {
 
@@ -286,7 +287,8 @@ bool begin_request_body(Transfer& t, const Origin& origin) {
 
 /// A short body that is changed is waited for, because many origins take none of unknown length.
 bool waits_for_body(const Transfer& t) noexcept {
-  return t.request_body.is_changed() && !t.client.body_is_done() && !t.client.expects_continue() &&
+  const bool may_grow = !t.client.body_is_done() || t.request_body.has_more();
+  return t.request_body.is_changed() && may_grow && !t.client.expects_continue() &&
          t.client.declared_length().value_or(most_held_for_length + 1) <= most_held_for_length &&
          t.request_body.kept() <= most_held_for_length;
 }
@@ -294,7 +296,8 @@ bool waits_for_body(const Transfer& t) noexcept {
 /// False: it is refused, or the client left.
 Task<bool> hold_request_body(Transfer& t, const Origin& origin) {
   while (waits_for_body(t)) {
-    const BodyRead read = co_await t.client.read_body(t.request_body.inlet());
+    BodyRead read = BodyRead::ok;
+    if (!t.request_body.has_more()) read = co_await t.client.read_body(t.request_body.inlet());
     if (read == BodyRead::ok) {
       t.refusal = t.request_body.turn();
     } else {
@@ -309,21 +312,36 @@ Task<bool> hold_request_body(Transfer& t, const Origin& origin) {
 /// How the rest of it will be framed.
 void frame_request_body(Transfer& t) {
   if (t.request_body.is_changed()) {
+    // A body that was read may still become longer.
+    const bool whole = t.client.body_is_done() && !t.request_body.has_more();
     t.request_reframed.changed = true;
-    if (t.client.body_is_done()) t.request_reframed.length = t.request_body.kept();
-    t.request_framing = t.client.body_is_done() ? Framing::length : Framing::chunked;
+    if (whole) t.request_reframed.length = t.request_body.kept();
+    t.request_framing = whole ? Framing::length : Framing::chunked;
   }
   t.request_body.settle();
 }
 
 /// 101: what follows is not HTTP.
-Task<void> switch_protocols(Transfer& t, Outcome& outcome) {
+Task<void> switch_protocols(Transfer& t, const Origin& origin, Interceptor& interceptor, Outcome& outcome) {
+  auto watching = watch_websocket(t.exchange, t.response, origin);
+  if (const auto* refusal = std::get_if<Refusal>(&watching)) {
+    outcome.status = 0;
+    outcome.reason = refusal->code;
+    interceptor.on_refused(&origin, t.client.method, t.client.target, *refusal);
+    co_return co_await t.client.refuse(*refusal);
+  }
+  const auto watched = std::move(std::get<std::unique_ptr<WatchedWebSocket>>(watching));
+  const Passages passages = watched ? watched->passages() : Passages{};
   Client& client = t.client.http1()->client();
-  Http1OriginSide& origin = *t.origin->http1();
+  Http1OriginSide& from = *t.origin->http1();
   if (!co_await t.client.write_interim(t.response)) co_return;
-  const Relayed relayed = co_await relay(client.stream, client.inbox, origin.stream(), origin.inbox());
+  const Relayed relayed = co_await relay(client.stream, client.inbox, from.stream(), from.inbox(), passages);
   outcome.request_bytes = relayed.from_client;
   outcome.response_bytes = relayed.from_origin;
+  const auto why = watched ? watched->why_ended() : std::nullopt;
+  if (!why) co_return;
+  outcome.reason = why->code;
+  if (!watched->was_refused()) interceptor.on_refused(&origin, t.client.method, t.client.target, *why);
 }
 
 }  // namespace
@@ -386,7 +404,8 @@ Task<void> forward(ClientSide& client, const RequestHead& head, const PoolPointe
   recorded.outcome.response_bytes = t.response_body.inlet().payload();
   recorded.outcome.reason = reason_of(ended, t);
 
-  if (ended.download == Download::switched) co_return co_await switch_protocols(t, recorded.outcome);
+  if (ended.download == Download::switched)
+    co_return co_await switch_protocols(t, pool->origin, interceptor, recorded.outcome);
   if (!ended.has_response()) {
     recorded.outcome.status = 0;
     if (t.refusal) co_return co_await refuse(*t.refusal);

@@ -31,6 +31,9 @@ bool Http1ClientSide::take_body(BodyPieces& into) {
 }
 
 Task<BodyRead> Http1ClientSide::read_body(BodyPieces& into) {
+  // The head's fields are views into what the inbox read, and may not have been sent yet: a body that is
+  // waited for would be written over them.
+  if (!head_) head_ = client_.inbox.detach();
   const Io io = co_await client_.stream.read_some(client_.inbox.space());
   if (!io.ok()) co_return BodyRead::gone;
   client_.inbox.commit(io.count);

@@ -42,6 +42,18 @@ class Inbox {
   void commit(std::size_t n) noexcept { end_ += n; }
   /// The bytes stay where they are until the next space() or release().
   void consume(std::size_t n) noexcept { begin_ += n; }
+  /// Gives its memory away, and with it what views into consumed bytes look at; the others are copied.
+  [[nodiscard]] std::unique_ptr<char[]> detach() {
+    const std::string_view rest = bytes();
+    auto given = std::move(data_);
+    capacity_ = begin_ = end_ = 0;
+    if (rest.empty()) return given;
+    capacity_ = std::max(ordinary_size, rest.size());
+    data_ = std::make_unique_for_overwrite<char[]>(capacity_);
+    std::memcpy(data_.get(), rest.data(), rest.size());
+    end_ = rest.size();
+    return given;
+  }
   void release() noexcept {
     if (!empty()) return;
     data_.reset();

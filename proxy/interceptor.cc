@@ -10,6 +10,8 @@ std::unique_ptr<BodyTransform> Exchange::on_response(ResponseHead&) { return nul
 
 std::optional<WipingBuffer> Exchange::on_response_trailer(const Field&) { return std::nullopt; }
 
+MessageFilters Exchange::on_websocket() { return {}; }
+
 Pass::Pass() = default;
 Pass::Pass(std::unique_ptr<Exchange> e) : exchange(std::move(e)) {}
 Pass::Pass(std::unique_ptr<Exchange> e, std::unique_ptr<BodyTransform> b)

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,6 +35,13 @@ struct Outcome {
       reason;  // why it has no status or was cut off: "upstream_unreachable", "client_gone"; else empty
 };
 
+/// Makes what changes one text message of a WebSocket; null: the message stays. Empty: the direction is not
+/// read at all and its bytes pass.
+using MessageFilter = std::function<std::unique_ptr<BodyTransform>()>;
+struct MessageFilters {
+  MessageFilter from_client, from_server;
+};
+
 /// One request that was let through and is on record. Owned by the proxy until it ended.
 class Exchange {
  public:
@@ -46,6 +54,10 @@ class Exchange {
   virtual std::unique_ptr<BodyTransform> on_response(ResponseHead& head);
   /// A response's trailer: what its value becomes; nullopt: it stays.
   virtual std::optional<WipingBuffer> on_response_trailer(const Field& trailer);
+  /// The origin agreed to a WebSocket (RFC 6455), and on_response() saw its 101: what its text messages go
+  /// through. Both empty: it is relayed unread. A refusal of a filter ends the connection, and is for whoever
+  /// made it to record.
+  virtual MessageFilters on_websocket();
   /// Called exactly once.
   virtual void finished(const Outcome& outcome) noexcept = 0;
 };

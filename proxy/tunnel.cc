@@ -8,43 +8,83 @@ namespace standin::proxy {
 
 namespace {
 
-/// One direction. Waits without a buffer: an idle tunnel holds none.
-Task<void> copy(Stream& from, Inbox& early, Stream& to, std::uint64_t& count) {
-  bool intact = early.empty() || co_await to.write_all(early.bytes());
-  count += early.bytes().size();
+/// One direction.
+struct Way {
+  Stream& from;
+  Stream& to;
+  Passage* passage;  // may be null
+  std::uint64_t came = 0, sent = 0;
+  bool writes = false;  // a write is on its way, or was the last
+
+  /// Nothing follows. Only what fits at once is said: who does not read must not hold the other side.
+  void part() noexcept {
+    WipingBuffer last;
+    if (passage) passage->part(last);
+    if (!writes && !last.empty()) (void)to.try_write(view(last));
+    to.abort();
+  }
+};
+
+/// What came goes through the passage. False: it goes no further.
+Task<bool> pass(Way& way, Way& back, std::string_view bytes) {
+  WipingBuffer out;
+  const bool goes_on = way.passage->feed(bytes, out);
+  way.sent += out.size();
+  way.writes = true;
+  const bool intact = co_await way.to.write_all(view(out));
+  way.writes = false;
+  if (goes_on || !intact) co_return intact;
+  way.part();
+  back.part();
+  co_return false;
+}
+
+Task<bool> carry(Way& way, Way& back, std::string_view bytes) {
+  way.came += bytes.size();
+  if (way.passage) return pass(way, back, bytes);
+  way.sent += bytes.size();
+  return way.to.write_all(bytes);
+}
+
+/// Waits without a buffer: an idle tunnel holds none.
+Task<void> copy(Way& way, Way& back, Inbox& early) {
+  bool intact = early.empty() || co_await carry(way, back, early.bytes());
   early.consume(early.bytes().size());
   early.release();
   std::unique_ptr<char[]> buffer;
   while (intact) {
     if (!buffer) buffer = std::make_unique_for_overwrite<char[]>(Inbox::ordinary_size);
-    const Io io = from.try_read({buffer.get(), Inbox::ordinary_size});
+    const Io io = way.from.try_read({buffer.get(), Inbox::ordinary_size});
     if (io.ok()) {
-      count += io.count;
-      intact = co_await to.write_all({buffer.get(), io.count});
+      intact = co_await carry(way, back, {buffer.get(), io.count});
     } else if (io.must_wait()) {
       buffer.reset();
-      intact = co_await from.wait(io.end);
+      intact = co_await way.from.wait(io.end);
     } else if (io.end == Io::End::eof) {
-      co_await to.finish_writing();
+      way.writes = true;
+      co_await way.to.finish_writing();
       co_return;
     } else {
       intact = false;
     }
   }
-  from.reset();
-  to.reset();
+  // Aborted streams have parted: a reset could take back what they were told.
+  if (!way.from.is_aborted()) way.from.reset();
+  if (!way.to.is_aborted()) way.to.reset();
 }
 
 }  // namespace
 
-Task<Relayed> relay(Stream& client, Inbox& client_early, Stream& origin, Inbox& origin_early) {
+Task<Relayed> relay(Stream& client, Inbox& client_early, Stream& origin, Inbox& origin_early,
+                    Passages passages) {
   const auto executor = co_await asio::this_coro::executor;
-  Relayed relayed;
+  Way up{client, origin, passages.from_client};
+  Way down{origin, client, passages.from_origin};
   auto group = asio::experimental::make_parallel_group(
-      asio::co_spawn(executor, copy(client, client_early, origin, relayed.from_client), asio::deferred),
-      asio::co_spawn(executor, copy(origin, origin_early, client, relayed.from_origin), asio::deferred));
+      asio::co_spawn(executor, copy(up, down, client_early), asio::deferred),
+      asio::co_spawn(executor, copy(down, up, origin_early), asio::deferred));
   co_await group.async_wait(asio::experimental::wait_for_all(), asio::use_awaitable_t<Executor>{});
-  co_return relayed;
+  co_return Relayed{up.sent, down.came};
 }
 
 Task<void> serve_tunnel(Stream& client, Inbox& client_early, Socket origin) {

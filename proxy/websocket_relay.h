@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,10 +12,6 @@
 #include "proxy/websocket_frames.h"
 
 namespace standin::proxy {
-
-/// Makes what changes one text message; null: the message stays. Empty: the direction is not read at all and
-/// its bytes pass.
-using MessageFilter = std::function<std::unique_ptr<BodyTransform>()>;
 
 /// Why a WebSocket ends before its ends want it.
 struct WebSocketEnd {
@@ -39,6 +34,8 @@ class WebSocketDirection {
   [[nodiscard]] std::optional<WebSocketEnd> feed(std::string_view bytes, WipingBuffer& out);
   /// Whether a Close frame may be sent here: not inside a frame that passes.
   [[nodiscard]] bool between_frames() const noexcept { return left_ == 0 || !passing_; }
+  /// Whether its receiver can take a Close frame of ours now: where frames are read, and none has passed.
+  [[nodiscard]] bool can_close() const noexcept { return filter_ && !closed_ && between_frames(); }
 
  private:
   using End = std::optional<WebSocketEnd>;

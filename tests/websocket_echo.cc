@@ -52,10 +52,12 @@ void echo_frames(Conversation& with) {
 
 }  // namespace
 
-Reply websocket_echo(const Received& request) {
+Reply websocket_echo(const Received& request, const std::string& extensions) {
   const auto key = request.field("sec-websocket-key");
   if (!key) return Reply::body(400, "not a WebSocket handshake\n");
-  return Reply::upgrade("websocket", echo_frames, {{"Sec-WebSocket-Accept", accept_key(*key)}});
+  Fields fields = {{"Sec-WebSocket-Accept", accept_key(*key)}};
+  if (!extensions.empty()) fields.push_back({"Sec-WebSocket-Extensions", extensions});
+  return Reply::upgrade("websocket", echo_frames, fields);
 }
 
 }  // namespace standin::test

@@ -42,12 +42,17 @@ TEST(BodySwapper, TwoContentTypesAreNone) {
   EXPECT_TRUE(play.make(""));
 }
 
-TEST(BodySwapper, CompressedBodyPasses) {
+TEST(BodySwapper, BodyInACodingThatIsNotReadPasses) {
+  using Codings = BodySwap::Codings;
   auto play = github_body(both);
-  play.fields = {{"content-encoding", "gzip"}};
+  play.fields = {{"content-encoding", "compress"}};
   EXPECT_FALSE(play.make("application/json"));
+  play.fields = {{"content-encoding", "gzip"}, {"Content-Encoding", "x-other"}};
+  EXPECT_FALSE(play.make("application/json"));
+  play.fields = {{"content-encoding", "gzip"}};
+  EXPECT_EQ(play.make("application/json")->codings, Codings::undone);
   play.fields = {{"Content-Encoding", "identity"}};
-  EXPECT_TRUE(play.make("application/json"));
+  EXPECT_EQ(play.make("application/json")->codings, Codings::as_they_are);
 }
 
 TEST(BodySwapper, MethodThatIsEchoedGetsNothing) {

@@ -58,7 +58,8 @@ class BrokerRun : public testing::Test {
   /// What becomes of a text that comes back as the body of the answer, after on_response().
   std::string answer(std::string_view text, const std::vector<proxy::Field>& fields = {});
   void end(unsigned status, std::string reason = {});  // and with it the proxy's turn
-  [[nodiscard]] std::string authorization() const;
+  [[nodiscard]] std::string authorization() const { return field("Authorization"); }
+  [[nodiscard]] std::string field(std::string_view name) const;  // as it is sent; empty: none
   [[nodiscard]] std::string code() const { return refusal_ ? refusal_->code : ""; }
 
   // --- the log ---
@@ -217,9 +218,9 @@ inline void BrokerRun::end(unsigned status, std::string reason) {
   broker_->on_turn_end();
 }
 
-inline std::string BrokerRun::authorization() const {
+inline std::string BrokerRun::field(std::string_view name) const {
   for (const auto& field : head_.fields) {
-    if (field.name == "Authorization") return std::string(field.value);
+    if (field.name == name) return std::string(field.value);
   }
   return "";
 }

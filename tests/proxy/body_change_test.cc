@@ -129,6 +129,17 @@ TEST_F(BodyChange, EachCutOfTheBodyGivesTheSame) {
   }
 }
 
+TEST_F(BodyChange, BodyThatIsWaitedForDoesNotTouchTheHead) {
+  Session client(*this);
+  const std::string body = "Evil: 1\r\n" + std::string(1000, 'x');
+  client.send(head("POST /", "Content-Length: " + std::to_string(body.size()) + "\r\nX-Kept: as it was\r\n"));
+  for (std::size_t at = 0; at < body.size(); at += 400) client.send(body.substr(at, 400));
+  EXPECT_EQ(client.read_response().body.bytes, body);
+  EXPECT_THAT(origin.last().head.fields,
+              testing::ElementsAre(testing::Pair("Host", authority()), testing::Pair("X-Kept", "as it was"),
+                                   testing::Pair("Content-Length", std::to_string(body.size()))));
+}
+
 TEST_F(BodyChange, RefusalBeforeTheHeadIsAResponse) {
   Session client(*this);
   EXPECT_EQ(error_code(client.post("/", "a forbidden word")), "not_that");

@@ -2,6 +2,8 @@
 #include <atomic>
 #include <cstdio>
 
+#include "proxy/decoded_body.h"
+#include "tests/proxy/encoders.h"
 #include "tests/proxy/test_boundary.h"
 
 namespace standin::proxy::test {
@@ -119,6 +121,72 @@ TEST_F(LargeBody, UploadsInConstantMemory) {
   EXPECT_EQ(upload(large, true), pattern_sha256(large));
   EXPECT_EQ(interceptor.wait_for_outcomes(4).back().request_bytes, large);
   expect_little_growth();
+}
+
+class PassedOn final : public BodyTransform {
+ public:
+  std::optional<Refusal> feed(std::string_view piece, WipingBuffer& out) override {
+    append(out, piece);
+    return std::nullopt;
+  }
+  std::optional<Refusal> finish(WipingBuffer&) override { return std::nullopt; }
+};
+
+/// Request bodies that are decoded on their way.
+struct DecodedRequest : LargeBody {
+  static constexpr std::uint64_t mebibyte = 1 << 20;
+#if defined(__SANITIZE_ADDRESS__)
+  static constexpr std::uint64_t bomb = 128;  // for its pace
+#else
+  static constexpr std::uint64_t bomb = 1024;
+#endif
+  DecodedRequest() {
+    interceptor.change_body = [](const RequestHead& head) -> std::unique_ptr<BodyTransform> {
+      if (!head.target.ends_with("?gzip")) return nullptr;
+      const std::array codings{Coding::gzip};
+      return std::make_unique<DecodedBody>(codings, std::make_unique<PassedOn>(), CodedIn::request);
+    };
+  }
+  /// Zeros, each mebibyte a member of its own, in about a kibibyte.
+  Response upload_zeros(std::uint64_t mebibytes) {
+    const std::string member = standin::proxy::deflated({std::string(mebibyte, '\0')}, MAX_WBITS + 16);
+    Session client(*this);
+    client.send("POST /up?gzip HTTP/1.1\r\nHost: " + authority() +
+                "\r\nX-Size: " + std::to_string(mebibytes * mebibyte) +
+                "\r\nContent-Length: " + std::to_string(mebibytes * member.size()) + "\r\n\r\n");
+    for (std::uint64_t i = 0; i < mebibytes; ++i) client.send(member);
+    return client.read_response();
+  }
+  static std::string hash_of_zeros(std::uint64_t mebibytes) {
+    Sha256 hash;
+    for (std::uint64_t i = 0; i < mebibytes; ++i) hash.update(std::string(mebibyte, '\0'));
+    return hash.hex();
+  }
+};
+
+TEST_F(DecodedRequest, BombPassesInConstantMemory) {
+  begin();
+  EXPECT_EQ(upload_zeros(bomb).body.bytes, hash_of_zeros(bomb));
+  expect_little_growth();
+}
+
+TEST_F(DecodedRequest, ShortOneThatBecomesLongGoesInChunks) {
+  // Short enough that the proxy waits for all of it before it says how long it is.
+  EXPECT_EQ(upload_zeros(32).body.bytes, hash_of_zeros(32));
+  EXPECT_EQ(interceptor.wait_for_outcomes(1)[0].request_bytes, 32 * mebibyte);
+}
+
+TEST_F(DecodedRequest, ShortOneThatStaysShortKeepsALength) {
+  Session client(*this);
+  EXPECT_EQ(client.post("/?gzip", standin::proxy::deflated({"hello"}, MAX_WBITS + 16)).status, 200U);
+  EXPECT_EQ(origin.last().field("content-length"), "5");
+  EXPECT_EQ(origin.last().body.bytes, "hello");
+}
+
+TEST_F(DecodedRequest, DamagedOneIsRefused) {
+  Session client(*this);
+  EXPECT_EQ(error_code(client.post("/?gzip", "hello")), "bad_request");
+  EXPECT_TRUE(origin.requests().empty());
 }
 
 }  // namespace

@@ -20,6 +20,7 @@ class ScriptedInterceptor::Recorded final : public Exchange {
   std::optional<WipingBuffer> on_response_trailer(const Field& trailer) override {
     return home_.change_trailer ? home_.change_trailer(trailer) : std::nullopt;
   }
+  MessageFilters on_websocket() override { return home_.messages; }
   void finished(const Outcome& outcome) noexcept override {
     const std::lock_guard lock(home_.mutex_);
     home_.outcomes_.push_back(outcome);

@@ -48,6 +48,7 @@ class ScriptedInterceptor final : public Interceptor {
   std::function<std::unique_ptr<BodyTransform>(const RequestHead&)> change_body;
   std::function<std::unique_ptr<BodyTransform>(ResponseHead&)> change_response;
   std::function<std::optional<WipingBuffer>(const Field&)> change_trailer;
+  MessageFilters messages;
   std::vector<OriginPattern> bound;
 
   Handling handling(const Origin& origin) override {

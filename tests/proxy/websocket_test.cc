@@ -151,6 +151,15 @@ TEST(WebSocket, CloseFrameIsSentOnlyBetweenFrames) {
   EXPECT_EQ(view(out), "\x88\x02\x03\xea");
 }
 
+TEST(WebSocket, NoCloseFrameIsSentWhereNothingIsReadOrBehindAnother) {
+  EXPECT_FALSE(client(std::nullopt, {}).can_close());
+  auto direction = client();
+  WipingBuffer out;
+  EXPECT_TRUE(direction.can_close());
+  EXPECT_FALSE(direction.feed(bytes_of(Frame{0x88, "\x03\xe8"}), out));
+  EXPECT_FALSE(direction.can_close());
+}
+
 TEST(WebSocketDeflate, ReadsTheExamplesOfItsRfc) {  // RFC 7692 7.2.3
   WebSocketInflater inflater;
   const auto inflated = [&](std::string_view message) {
