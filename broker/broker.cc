@@ -140,8 +140,7 @@ proxy::MessageFilters Broker::State::Exchange::on_websocket() {
   }
   // What the child says in a message may come back in the next.
   if (filters.from_client || state_.sent.patterns(origin_)) {
-    filters.from_server =
-        websocket_scrub([&state = state_, origin = origin_] { return state.sent.patterns(origin); });
+    filters.from_server = websocket_scrub(state_.sent, origin_);
   }
   return filters;
 }

@@ -99,11 +99,10 @@ std::optional<proxy::WipingBuffer> ResponseScrub::on_trailer(const proxy::Field&
   return scrubbed(*patterns_for(sent_, origin_), trailer.value);
 }
 
-proxy::MessageFilter websocket_scrub(std::function<std::shared_ptr<const ScrubPatterns>()> patterns) {
-  return [patterns = std::move(patterns)]() -> std::unique_ptr<proxy::BodyTransform> {
-    auto now = patterns();
-    if (!now) return nullptr;
-    return std::make_unique<OwningScrubber>(std::move(now));
+proxy::MessageFilter websocket_scrub(const SentSecrets& sent, const proxy::Origin& origin) {
+  return [&sent, origin]() -> std::unique_ptr<proxy::BodyTransform> {
+    if (!sent.patterns(origin)) return nullptr;
+    return std::make_unique<FollowingScrubber>(sent, origin);
   };
 }
 

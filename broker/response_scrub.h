@@ -31,10 +31,9 @@ class ResponseScrub {
   proxy::Origin origin_;
 };
 
-/// What the origin says over one WebSocket, for WebSocketRelay: each text message is scrubbed of what
-/// `patterns` gives when it begins, which may be nothing (null) yet.
-[[nodiscard]] proxy::MessageFilter websocket_scrub(
-    std::function<std::shared_ptr<const ScrubPatterns>()> patterns);
+/// What the origin says over one WebSocket, for WebSocketRelay: each text message is scrubbed of what was
+/// sent to the origin until then. `sent` must outlive it.
+[[nodiscard]] proxy::MessageFilter websocket_scrub(const SentSecrets& sent, const proxy::Origin& origin);
 
 /// Accept-Encoding of a request whose response is to be read: each field becomes the codings of it that are
 /// read here. Where there is none, none is added: an origin then sends what it likes, and identity it nearly
