@@ -214,7 +214,7 @@ TEST_F(TestKit, UpgradeEchoesUntilTheClientHalfCloses) {
 }
 
 TEST_F(TestKit, WebSocketSendsMessagesBackUnmasked) {
-  origin.on("/ws", websocket_echo);
+  origin.on("/ws", [](const Received& request) { return websocket_echo(request); });
   Connected client(*this);
   client.send(
       "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
