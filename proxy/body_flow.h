@@ -25,6 +25,7 @@ class BodyFlow {
   [[nodiscard]] std::size_t kept() const noexcept { return changed_.size(); }
   /// The transform has seen the whole, and all that it made is kept.
   [[nodiscard]] bool is_finished() const noexcept { return finished_; }
+  [[nodiscard]] bool has_trailers() noexcept { return !raw_.trailers().empty(); }
   /// What was kept goes to the outlet, once for each piece that is written.
   void settle();
   /// The outlet was written.

