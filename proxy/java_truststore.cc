@@ -30,7 +30,9 @@ constexpr Tag octets{V_ASN1_OCTET_STRING, V_ASN1_UNIVERSAL, false};
 constexpr Tag bmp_string{V_ASN1_BMPSTRING, V_ASN1_UNIVERSAL, false};
 constexpr Tag explicit_0{0, V_ASN1_CONTEXT_SPECIFIC};
 
-int wrapped_size(std::size_t content) { return ASN1_object_size(1, static_cast<int>(content), V_ASN1_UNDEF); }
+std::size_t wrapped_size(std::size_t content) {
+  return static_cast<std::size_t>(ASN1_object_size(1, static_cast<int>(content), V_ASN1_UNDEF));
+}
 
 /// The tag and length of something whose content follows.
 void put_header(std::string& out, Tag tag, std::size_t content) {
@@ -102,11 +104,9 @@ class Bags {
   void add(std::string_view der) {
     if (!is_one_sequence(der)) return;
     const std::string attributes = wrapped(set, alias() + names_.trusted);
-    const int certificate = wrapped_size(wrapped_size(der.size()));
-    const int bag = wrapped_size(names_.x509.size() + static_cast<std::size_t>(certificate));
-    put_header(
-        out_, sequence,
-        names_.certificate_bag.size() + static_cast<std::size_t>(wrapped_size(bag)) + attributes.size());
+    const std::size_t certificate = wrapped_size(wrapped_size(der.size()));
+    const std::size_t bag = wrapped_size(names_.x509.size() + certificate);
+    put_header(out_, sequence, names_.certificate_bag.size() + wrapped_size(bag) + attributes.size());
     out_ += names_.certificate_bag;
     put_header(out_, explicit_0, bag);
     put_header(out_, sequence, names_.x509.size() + certificate);
