@@ -1,5 +1,5 @@
 // A body of any bytes, cut as the first byte says. However it is cut the same comes out; no secret stands in
-// that as it is; and where nothing was replaced, it is what came in.
+// that as it is, no Basic value alone; and where nothing was replaced, it is what came in.
 #include <cstdint>
 #include <cstdlib>
 #include <span>
@@ -43,6 +43,20 @@ std::string scrub(const broker::ScrubPatterns& patterns, std::string_view body, 
   return std::string(proxy::view(out));
 }
 
+bool is_base64(char c) noexcept {
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '+' || c == '/' ||
+         c == '-' || c == '_';
+}
+
+/// Not behind other base64: there it may begin with the character that the end of a secret before it shares,
+/// which stays, and the two are one text that is no Basic value.
+bool has_alone(std::string_view text, std::string_view value) {
+  for (auto at = text.find(value); at != text.npos; at = text.find(value, at + 1)) {
+    if (at == 0 || !is_base64(text[at - 1])) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -52,7 +66,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string whole = scrub(patterns, body, size);
   require(scrub(patterns, body, data[0] % 16U + 1) == whole);
   for (const auto secret : secrets) require(!std::string_view(whole).contains(secret));
-  require(!std::string_view(whole).contains(basic));
+  require(!has_alone(whole, basic));
 
   const auto at_once = broker::scrubbed(patterns, body);
   require(at_once ? proxy::view(*at_once) == whole : whole == body);
