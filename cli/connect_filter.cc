@@ -150,6 +150,13 @@ std::vector<sock_filter> connect_filter(Architecture architecture) {
   return rules.take();
 }
 
+Waiting waiting_here() noexcept {
+  // The flags are looked at before the filter, which is not there.
+  constexpr unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+  const long result = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, nullptr);
+  return result < 0 && errno == EINVAL ? Waiting::interruptible : Waiting::killable;
+}
+
 InstalledFilter install_connect_filter(Waiting wish) {
   const auto filter = connect_filter(this_architecture());
   InstalledFilter installed = install(filter, wish);

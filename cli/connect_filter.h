@@ -31,6 +31,9 @@ enum class Waiting : std::uint8_t {
   interruptible,  // yes: the call is made again, and asked about again
 };
 
+/// Which of these install_connect_filter() gets here.
+[[nodiscard]] Waiting waiting_here() noexcept;
+
 /// Puts the calling thread, and all that it will start, under the filter: for good. Sets no_new_privs where
 /// the kernel asks for it, which is where we are not root. Async-signal-safe but for its memory.
 [[nodiscard]] InstalledFilter install_connect_filter(Waiting wish = Waiting::killable);

@@ -16,6 +16,7 @@
 
 #include "cli/child_socket.h"
 #include "cli/connect_attempt.h"
+#include "cli/connect_filter.h"
 #include "cli/error.h"
 
 namespace standin::cli {
@@ -71,6 +72,7 @@ struct ConnectSupervisor::Impl {
   proxy::Redirection& door;
   broker::Broker& broker;
   LostAnswers lost;
+  const Waiting waiting = waiting_here();
   std::set<std::uint64_t> placed;  // inodes of sockets that replaced the child's
   // By hand, because Asio sets O_NONBLOCK on whatever it watches: the child would see it on its sockets.
   vault::Descriptor epoll{::epoll_create1(EPOLL_CLOEXEC)};
@@ -270,7 +272,9 @@ int ConnectSupervisor::Impl::put_in_place(const ConnectAttempt& attempt) {
 }
 
 void ConnectSupervisor::Impl::answer(const ConnectAttempt& attempt, int error) {
-  if (!calls.answer(attempt.call.id, error)) lost.keep(cookie_of(attempt.socket.get()), error);
+  // An answer that was sent may still find its caller interrupted in that moment: it will ask again.
+  const bool may_be_lost = attempt.waits && waiting == Waiting::interruptible;
+  if (!calls.answer(attempt.call.id, error) || may_be_lost) lost.keep(cookie_of(attempt.socket.get()), error);
 }
 
 void ConnectSupervisor::Impl::fail(const TrappedConnect& call, int error) {
