@@ -113,7 +113,8 @@ class Broker::State::Exchange final : public proxy::Exchange {
   std::unique_ptr<proxy::BodyTransform> on_response(proxy::ResponseHead& head) override {
     // Only now: the body may have carried a secret that the head did not, or may yet do so, where an origin
     // answers while it reads.
-    if (!*body_goes_on_ && !state_.sent.patterns(origin_)) return nullptr;
+    const bool may_send = body_goes_on_ && *body_goes_on_;
+    if (!may_send && !state_.sent.patterns(origin_)) return nullptr;
     return scrub_.emplace(state_.sent, origin_).on_response(head);
   }
   std::optional<proxy::WipingBuffer> on_response_trailer(const proxy::Field& trailer) override {
@@ -128,7 +129,7 @@ class Broker::State::Exchange final : public proxy::Exchange {
   State& state_;
   proxy::Origin origin_;
   Record record_;
-  std::shared_ptr<bool> body_goes_on_;
+  std::shared_ptr<bool> body_goes_on_;  // null: no secret gets into its body
   std::optional<ResponseScrub> scrub_;
 };
 
@@ -159,11 +160,11 @@ proxy::Verdict Broker::State::judge(const proxy::Origin& origin, proxy::RequestH
   if (!found.uses.empty() || has_body_sites || may_talk)
     record = std::make_shared<RequestRecord>(journal, credentials, origin, head);
   std::unique_ptr<proxy::BodyTransform> body;
-  const auto body_goes_on = std::make_shared<bool>(false);
+  std::shared_ptr<bool> body_goes_on;
   bool body_is_decoded = false;
   if (has_body_sites) {
     if (auto swap = credentials.body_swapper().swap(origin, head, body_calls(origin, record))) {
-      *body_goes_on = swap->length == BodySwap::Length::may_change;
+      body_goes_on = std::make_shared<bool>(swap->length == BodySwap::Length::may_change);
       body = std::make_unique<WatchedBody>(std::move(swap->transform), body_goes_on);
       body_is_decoded = swap->codings == BodySwap::Codings::undone;
     }

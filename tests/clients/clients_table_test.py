@@ -43,6 +43,10 @@ class Run:
         self.status = None
         self.environment = ""  # of the client's processes
 
+    def flags(self):
+        """Kernel capture is the default: nobody has to ask for it."""
+        return [] if self.mode == "auto" else ["--capture", self.mode]
+
     def outcome(self, requests, uses):
         """What came of it, or what was seen where that is nothing known."""
         mine = [request for request in requests if self.key in request["target"]]
@@ -170,7 +174,7 @@ class Table(unittest.TestCase):
     @classmethod
     def program(cls, run):
         kept = os.path.join(cls.home, run.key)
-        command = [STANDIN, "run", "--capture", run.mode, "--with", "github", "--",
+        command = [STANDIN, "run", *run.flags(), "--with", "github", "--",
                    "sh", "-c", 'cat /proc/self/environ >"$0" && exec "$@"', kept,
                    *run.client.command(os.path.join(CLIENTS_HOME, "programs")),
                    "https://api.github.com/clients/" + run.key]
@@ -188,7 +192,7 @@ class Table(unittest.TestCase):
         """As an MCP host does it: the host is outside, the server inside, and between them what the README says."""
         arguments = json.dumps({"owner": run.key, "repo": "demo", "path": "hello"})
         command = ["node", os.path.join(HERE, "mcp_client.mjs"), "get_file_contents", arguments, "--",
-                   STANDIN, "run", "--capture", run.mode, "--", "npx", "-y", "@modelcontextprotocol/server-github"]
+                   STANDIN, "run", *run.flags(), "--", "npx", "-y", "@modelcontextprotocol/server-github"]
 
         def watch(process):
             while not run.said.endswith("}\n") and (line := process.stdout.readline()):
