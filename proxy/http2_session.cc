@@ -49,21 +49,28 @@ std::string_view text_of(const nghttp2_rcbuf* buffer) {
 
 Http2Session& of(void* user_data) { return *static_cast<Http2Session*>(user_data); }
 
-/// nghttp2 is C: an exception (there is only the lack of memory) must not go through it.
-template <class F>
-int guarded(F f) noexcept {
-  try {
-    return f();
-  } catch (const std::bad_alloc&) {
-    return NGHTTP2_ERR_CALLBACK_FAILURE;
-  }
-}
-
 }  // namespace
 
 struct Http2Session::Callbacks {
+  /// nghttp2 is C: an exception (there is only the lack of memory) must not go through it.
+  template <class F>
+  static int guarded(F f) noexcept {
+    try {
+      return f();
+    } catch (const std::bad_alloc&) {
+      return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
+  }
+
+  /// Where bytes are being read: no further than this frame if it made us end the session.
+  template <class F>
+  static int reading(void* data, F f) noexcept {
+    const int result = guarded(f);
+    return of(data).end_with_ ? NGHTTP2_ERR_CALLBACK_FAILURE : result;
+  }
+
   static int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* data) {
-    return guarded([&] {
+    return reading(data, [&] {
       Http2Session& s = of(data);
       if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
         auto stream = std::make_shared<Http2Stream>();
@@ -79,7 +86,7 @@ struct Http2Session::Callbacks {
 
   static int on_header(nghttp2_session*, const nghttp2_frame* frame, nghttp2_rcbuf* name,
                        nghttp2_rcbuf* value, std::uint8_t, void* data) {
-    return guarded([&] {
+    return reading(data, [&] {
       const auto stream = of(data).find(frame->hd.stream_id);
       if (!stream) return 0;
       stream->block.add(text_of(name), text_of(value));
@@ -90,7 +97,7 @@ struct Http2Session::Callbacks {
 
   static int on_invalid_header(nghttp2_session* session, const nghttp2_frame* frame, nghttp2_rcbuf*,
                                nghttp2_rcbuf*, std::uint8_t, void* data) {
-    return guarded([&]() -> int {
+    return reading(data, [&]() -> int {
       if (const auto stream = of(data).find(frame->hd.stream_id)) {
         stream->fault = "a field that is none";
         of(data).tell(stream->fault);
@@ -101,14 +108,14 @@ struct Http2Session::Callbacks {
   }
 
   static int on_frame_recv(nghttp2_session*, const nghttp2_frame* frame, void* data) {
-    return guarded([&] {
+    return reading(data, [&] {
       of(data).receive(*frame);
       return 0;
     });
   }
 
   static int on_invalid_frame(nghttp2_session*, const nghttp2_frame* frame, int error, void* data) {
-    return guarded([&] {
+    return reading(data, [&] {
       const bool is_of_stream = error == NGHTTP2_ERR_HTTP_HEADER || error == NGHTTP2_ERR_HTTP_MESSAGING;
       const auto stream = of(data).find(frame->hd.stream_id);
       if (!is_of_stream || !stream || !stream->fault.empty()) return 0;
@@ -122,7 +129,7 @@ struct Http2Session::Callbacks {
 
   static int on_data(nghttp2_session* session, std::uint8_t, std::int32_t id, const std::uint8_t* bytes,
                      std::size_t size, void* data) {
-    return guarded([&] {
+    return reading(data, [&] {
       const auto stream = of(data).find(id);
       if (!stream || stream->is_abandoned) return nghttp2_session_consume(session, id, size);
       append(stream->arrived, {reinterpret_cast<const char*>(bytes), size});
@@ -132,7 +139,7 @@ struct Http2Session::Callbacks {
   }
 
   static int on_stream_close(nghttp2_session*, std::int32_t id, std::uint32_t error, void* data) {
-    return guarded([&] {
+    return reading(data, [&] {
       of(data).close(id, error);
       return 0;
     });
@@ -142,6 +149,7 @@ struct Http2Session::Callbacks {
     return guarded([&] {
       Http2Session& s = of(data);
       if (frame->hd.type != NGHTTP2_GOAWAY || frame->goaway.error_code == NGHTTP2_NO_ERROR) return 0;
+      s.going_away_ = true;
       s.tell_of_connection(nghttp2_http2_strerror(frame->goaway.error_code));
       return 0;
     });
@@ -243,7 +251,13 @@ Http2StreamPointer Http2Session::find(std::int32_t id) const {
 
 bool Http2Session::feed(std::string_view bytes) {
   const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
+  is_feeding_ = true;
   const ssize_t taken = nghttp2_session_mem_recv(session_, data, bytes.size());
+  is_feeding_ = false;
+  if (const auto error = std::exchange(end_with_, std::nullopt)) {
+    go_away(*error);
+    return false;
+  }
   if (taken == NGHTTP2_ERR_FLOODED) calm("a flood of frames that want an answer");
   if (taken == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS) calm("a head without end");
   if (taken < 0) {
@@ -278,7 +292,12 @@ void Http2Session::lose() noexcept {
 
 void Http2Session::go_away(std::uint32_t error) noexcept {
   going_away_ = true;
-  nghttp2_session_terminate_session(session_, error);
+  // From within a callback nghttp2 would read on, and meet its own assertion at the next bad frame
+  // (CVE-2026-27135): it is ended when it has returned.
+  if (is_feeding_)
+    end_with_ = error;
+  else
+    nghttp2_session_terminate_session(session_, error);
 }
 
 void Http2Session::tell(std::string_view fault) {

@@ -128,6 +128,8 @@ class Http2Session {
   std::uint64_t resets_ = 0;      // by the peer
   std::uint64_t empty_data_ = 0;  // frames in a row
   bool connection_fault_told_ = false;
+  bool is_feeding_ = false;
+  std::optional<std::uint32_t> end_with_;  // as soon as what is being fed allows
   bool going_away_ = false;
   bool lost_ = false;
 };

@@ -211,6 +211,20 @@ TEST_F(Http2Attack, EveryFloodEndsTheConnectionAndIsToldOnce) {
   }
 }
 
+TEST_F(Http2Attack, WhatFollowsAFloodInTheSameBytesIsNotRead) {
+  // nghttp2 before 1.68.1 fails an assertion at a bad frame after a callback ended its session.
+  std::string flood = headers(request(), end_headers);
+  for (int i = 0; i < 1001; ++i) flood += h2::frame(NGHTTP2_DATA, 0, 1, "");
+  ASSERT_LT(flood.size(), 16 * 1024U);  // one TLS record, and so read at once
+  for (const auto type : {NGHTTP2_PING, NGHTTP2_SETTINGS, NGHTTP2_RST_STREAM, NGHTTP2_WINDOW_UPDATE}) {
+    Raw client(*this);
+    client.send(flood + h2::frame(type, 0, 0, "short"));
+    EXPECT_EQ(client.flood("", 0), "GOAWAY 11");  // ENHANCE_YOUR_CALM
+  }
+  Session after(*this);
+  EXPECT_EQ(after.get("/").status, 200U);
+}
+
 TEST_F(Http2Attack, CutAtEveryByteIsTheSameRequest) {
   const std::string bytes =
       headers(request({{"x", std::string(stand_in)}}), end_headers) + h2::frame(NGHTTP2_DATA, 0, 1, "body") +
