@@ -80,6 +80,11 @@ Appended AuditLog::append(std::span<const AuditRecord> records) {
 
 const std::string& AuditLog::run() const noexcept { return state_->chain.run(); }
 
+std::uint64_t AuditLog::last_seq() const noexcept {
+  const std::lock_guard lock(state_->mutex);
+  return state_->chain.last_seq();
+}
+
 std::string AuditLog::new_run_id() {
   if (::sodium_init() < 0) throw Error(Error::Kind::audit_unavailable, "libsodium can't be used");
   const auto second =

@@ -67,6 +67,8 @@ class AuditLog {
   Appended append(std::span<const AuditRecord> records);
 
   [[nodiscard]] const std::string& run() const noexcept;
+  /// Of the record that was written last; 0: none yet. The next one's is one more.
+  [[nodiscard]] std::uint64_t last_seq() const noexcept;
 
   /// Whose records these are, looked up once: that may ask a daemon (nscd, sssd), so whoever is about to
   /// close its memory asks before. Inside of another run, its supervisor lets no closed process connect.

@@ -87,7 +87,10 @@ struct Broker::State {
   std::optional<proxy::Refusal> swap_head(const proxy::Origin& origin, proxy::RequestHead& head,
                                           const Found& found, const Record& record);
   BodyCalls body_calls(const proxy::Origin& origin, const Record& record);
-  std::optional<Refused> let_go(const proxy::Origin& origin, const Found& found, RequestRecord& record);
+  void follow();
+  enum class Way : std::uint8_t { at_once, booked };  // how it gets on record
+  std::optional<Refused> let_go(const proxy::Origin& origin, const Found& found, RequestRecord& record,
+                                Way way);
   proxy::Refusal refuse(const Refused& refused, RequestRecord& record);
   void refuse_connect(std::string_view to, const proxy::Refusal& refusal) noexcept;
   void tell(const proxy::Refusal& refusal);
@@ -101,6 +104,7 @@ struct Broker::State {
   std::function<void(const proxy::Refusal&)> report;
   std::mutex reporting;
   std::set<std::string, std::less<>> reported;
+  std::size_t exchanges = 0;  // under way
 };
 
 /// A request that was let through: its record, if there is something to record, and the look at what comes
@@ -108,7 +112,18 @@ struct Broker::State {
 class Broker::State::Exchange final : public proxy::Exchange {
  public:
   Exchange(State& state, const proxy::Origin& origin, Record record, std::shared_ptr<bool> body_goes_on)
-      : state_(state), origin_(origin), record_(std::move(record)), body_goes_on_(std::move(body_goes_on)) {}
+      : state_(state), origin_(origin), record_(std::move(record)), body_goes_on_(std::move(body_goes_on)) {
+    ++state_.exchanges;
+  }
+  ~Exchange() override { --state_.exchanges; }
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  [[nodiscard]] proxy::Recording recording() const noexcept override {
+    if (!record_ || !record_->has_booked()) return proxy::Recording::done;
+    return state_.exchanges > 1 ? proxy::Recording::with_others : proxy::Recording::now;
+  }
+  std::optional<proxy::Refusal> commit() override;
 
   std::unique_ptr<proxy::BodyTransform> on_response(proxy::ResponseHead& head) override {
     // Only now: the body may have carried a secret that the head did not, or may yet do so, where an origin
@@ -133,6 +148,15 @@ class Broker::State::Exchange final : public proxy::Exchange {
   std::optional<ResponseScrub> scrub_;
 };
 
+std::optional<proxy::Refusal> Broker::State::Exchange::commit() {
+  try {
+    record_->commit();
+    return std::nullopt;
+  } catch (const Error& error) {
+    return state_.refuse({record_->first(), audit_unavailable(error.what(), error.hint())}, *record_);
+  }
+}
+
 proxy::MessageFilters Broker::State::Exchange::on_websocket() {
   proxy::MessageFilters filters;
   if (record_) {
@@ -146,8 +170,14 @@ proxy::MessageFilters Broker::State::Exchange::on_websocket() {
   return filters;
 }
 
+/// Looks whether the vault has changed: once for all requests of one turn of the proxy's loop, which ends
+/// when the first of them is committed.
+void Broker::State::follow() {
+  if (!journal.has_booked()) credentials.follow();
+}
+
 proxy::Verdict Broker::State::judge(const proxy::Origin& origin, proxy::RequestHead& head) {
-  credentials.follow();
+  follow();
   const auto judgement = credentials.injector().judge(origin, head);
   if (const auto* refused = std::get_if<Refused>(&judgement)) {
     RequestRecord record(journal, credentials, origin, head);
@@ -182,12 +212,12 @@ proxy::Verdict Broker::State::judge(const proxy::Origin& origin, proxy::RequestH
                      std::move(body)};
 }
 
-/// Puts the uses on record; then their secrets may be asked for.
+/// Puts the uses on record, or books them; then their secrets may be asked for.
 std::optional<Refused> Broker::State::let_go(const proxy::Origin& origin, const Found& found,
-                                             RequestRecord& record) {
+                                             RequestRecord& record, Way way) {
   if (auto refused = credentials.why_not(found)) return refused;
   try {
-    for (const Use& use : found.uses) record.use(use);
+    for (const Use& use : found.uses) way == Way::booked ? record.book(use) : record.use(use);
   } catch (const Error& error) {
     return Refused{found.uses.front(), audit_unavailable(error.what(), error.hint())};
   }
@@ -199,10 +229,10 @@ std::optional<Refused> Broker::State::let_go(const proxy::Origin& origin, const 
   return std::nullopt;
 }
 
-/// Records, then swaps: in this order, whatever comes.
+/// Books, then swaps: nothing is sent before it was committed.
 std::optional<proxy::Refusal> Broker::State::swap_head(const proxy::Origin& origin, proxy::RequestHead& head,
                                                        const Found& found, const Record& record) {
-  auto refused = let_go(origin, found, *record);
+  auto refused = let_go(origin, found, *record, Way::booked);
   if (!refused) {
     const auto lend = [this](std::size_t index) -> const vault::Secret& { return credentials.secret(index); };
     refused = credentials.injector().inject(head, found, lend);
@@ -216,9 +246,10 @@ std::optional<proxy::Refusal> Broker::State::swap_head(const proxy::Origin& orig
 BodyCalls Broker::State::body_calls(const proxy::Origin& origin, const Record& record) {
   return {.decide = [this, origin, record](std::size_t index, const std::string& site)
               -> std::variant<std::monostate, proxy::Refusal> {
-            credentials.follow();  // a body may be on its way for long
+            follow();  // a body may be on its way for long
             const Found found{.uses = {{index, site}}, .swaps = {}};
-            if (const auto refused = let_go(origin, found, *record)) return refuse(*refused, *record);
+            if (const auto refused = let_go(origin, found, *record, Way::at_once))
+              return refuse(*refused, *record);
             return std::monostate{};
           },
           .lend = [this](std::size_t index) -> const vault::Secret& { return credentials.secret(index); },

@@ -44,6 +44,25 @@ std::uint64_t Journal::write(const JournalEntry& entry) {
   return write_now(&entry);
 }
 
+std::uint64_t Journal::book(const JournalEntry& entry) {
+  const std::lock_guard lock(mutex_);
+  // What is booked stays: while nothing can be written that would be one more with each request.
+  if (is_failing_) return write_now(&entry);
+  owed_.push_back(entry);
+  booked_ = log_.last_seq() + owed_.size();
+  return booked_;
+}
+
+void Journal::commit(std::uint64_t seq) {
+  const std::lock_guard lock(mutex_);
+  if (log_.last_seq() < seq) write_now(nullptr);
+}
+
+bool Journal::has_booked() const {
+  const std::lock_guard lock(mutex_);
+  return !is_failing_ && log_.last_seq() < booked_;
+}
+
 bool Journal::write_or_owe(JournalEntry entry) noexcept {
   const std::lock_guard lock(mutex_);
   try {
@@ -79,6 +98,7 @@ std::uint64_t Journal::write_now(const JournalEntry* last) {
     if (batch_.empty()) break;
     const Appended appended = log_.append(batch_);
     forget(appended.records);
+    is_failing_ = appended.fault.has_value();
     if (appended.fault) throw Error(*appended.fault);
     if (all) return appended.last_seq;
   }

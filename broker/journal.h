@@ -43,6 +43,15 @@ class Journal {
   /// Writes what is owed, then `entry`; returns its seq. Throws Error(audit_unavailable), `entry` not being
   /// owed then: what it speaks of must not happen.
   std::uint64_t write(const JournalEntry& entry);
+  /// Owes it, and returns the seq that it will have: it is on record when commit() returned. Until then no
+  /// other is written before what was booked. Throws as write() does where the log could not be written last.
+  std::uint64_t book(const JournalEntry& entry);
+  /// Writes what is owed, up to `seq` at least, if that has not been done. Throws Error(audit_unavailable):
+  /// what it speaks of must not happen, and the entry is owed all the same, as others already count on its
+  /// seq.
+  void commit(std::uint64_t seq);
+  /// Something was booked and is about to be committed.
+  [[nodiscard]] bool has_booked() const;
   /// Writes it, or owes it. False where it is owed.
   bool write_or_owe(JournalEntry entry) noexcept;
   /// Owes it until the next write, or until settle(), which must be soon: a process that is killed meanwhile
@@ -57,11 +66,13 @@ class Journal {
   void owe(JournalEntry entry);
 
   AuditLog& log_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::vector<JournalEntry> owed_;
   std::vector<AuditRecord> batch_;  // kept for its memory
   std::size_t owed_refusals_ = 0;
   std::uint64_t uncounted_refusals_ = 0;
+  std::uint64_t booked_ = 0;  // the last seq that was promised
+  bool is_failing_ = false;   // the last write did
 };
 
 }  // namespace standin::broker

@@ -23,11 +23,14 @@ class PrefixFilter {
   /// In patterns of `group` (0 to 7), the byte at `place` (0 to 4) may be this one.
   void allow(unsigned group, std::size_t place, unsigned char byte);
 
+  /// How many places are looked at together: 1, 32 or 64. The widest is the processor's.
+  enum class Step : std::uint8_t { byte, avx2, avx512 };
+  [[nodiscard]] static Step widest() noexcept;
+
   /// The first place at or after `from` that passes, or where the last four bytes of `text` begin (nothing
-  /// is said of those), but never before `from`.
-  [[nodiscard]] std::size_t next(std::string_view text, std::size_t from) const noexcept;
-  /// The same on any processor.
-  [[nodiscard]] std::size_t next_portable(std::string_view text, std::size_t from) const noexcept;
+  /// is said of those), but never before `from`. The same whichever the step.
+  [[nodiscard]] std::size_t next(std::string_view text, std::size_t from,
+                                 Step step = widest()) const noexcept;
 
   /// The groups of which the three bytes at `at` can begin a pattern, or all where there are fewer than
   /// three.
@@ -47,6 +50,8 @@ class PrefixFilter {
     }
     return groups;
   }
+  [[nodiscard]] std::size_t skip_bytes(std::string_view text, std::size_t from) const noexcept;
+  template <class Lanes>
   [[nodiscard]] std::size_t skip_blocks(std::string_view text, std::size_t from) const noexcept;
 
   Table bytes_ = Table(width * 256);

@@ -1,6 +1,7 @@
 #include "broker/request_record.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "broker/redaction.h"
 
@@ -27,14 +28,34 @@ JournalEntry RequestRecord::entry_for(const char* event, const Use& use) const {
                               .path = path_});
 }
 
-void RequestRecord::use(const Use& use) {
-  const auto is_same = [&](const Use& known) { return known.index == use.index && known.site == use.site; };
-  if (std::ranges::any_of(uses_, is_same)) return;
-  JournalEntry entry = entry_for("use", use);
-  entry.of = journal_.write(entry);
+bool RequestRecord::is_known(const Use& use) const noexcept {
+  return std::ranges::any_of(
+      uses_, [&](const Use& known) { return known.index == use.index && known.site == use.site; });
+}
+
+void RequestRecord::note(const Use& use, JournalEntry entry, std::uint64_t seq) {
   entry.event = "use_done";
+  entry.of = seq;
   ends_.push_back(std::move(entry));
   uses_.push_back(use);
+}
+
+void RequestRecord::use(const Use& use) {
+  if (is_known(use)) return;
+  JournalEntry entry = entry_for("use", use);
+  const auto seq = journal_.write(entry);
+  note(use, std::move(entry), seq);
+}
+
+void RequestRecord::book(const Use& use) {
+  if (is_known(use)) return;
+  JournalEntry entry = entry_for("use", use);
+  booked_ = journal_.book(entry);
+  note(use, std::move(entry), booked_);
+}
+
+void RequestRecord::commit() {
+  if (const auto seq = std::exchange(booked_, 0)) journal_.commit(seq);
 }
 
 void RequestRecord::refused(const Refused& refused) noexcept {

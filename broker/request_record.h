@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,18 +24,28 @@ class RequestRecord {
   /// Puts a use on record, once for each credential and site. Throws Error(audit_unavailable): what it speaks
   /// of must not happen.
   void use(const Use& use);
+  /// The same, but on record only when commit() returned.
+  void book(const Use& use);
+  [[nodiscard]] bool has_booked() const noexcept { return booked_ != 0; }
+  /// One of those booked.
+  [[nodiscard]] const Use& first() const noexcept { return uses_.front(); }
+  /// Throws as use() does.
+  void commit();
   void refused(const Refused& refused) noexcept;
   /// Once, last.
   void ended(const proxy::Outcome& outcome) noexcept;
 
  private:
   [[nodiscard]] JournalEntry entry_for(const char* event, const Use& use) const;
+  [[nodiscard]] bool is_known(const Use& use) const noexcept;
+  void note(const Use& use, JournalEntry entry, std::uint64_t seq);
 
   Journal& journal_;
   const LiveCredentials& credentials_;
   std::string origin_, method_, path_;
   std::vector<Use> uses_;
   std::vector<JournalEntry> ends_;  // of uses_, in order
+  std::uint64_t booked_ = 0;        // the last seq to be committed
 };
 
 }  // namespace standin::broker

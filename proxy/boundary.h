@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "proxy/client.h"
+#include "proxy/recorded.h"
 #include "proxy/tls.h"
 #include "proxy/upstream.h"
 
@@ -14,6 +15,7 @@ class ClientHelloContext;
 /// What every connection of a proxy shares, whichever door it came through.
 struct Boundary {
   Interceptor& interceptor;
+  TurnEnd& turn_end;
   Upstream& upstream;
   ServerTls& tls;
   const Limits& limits;

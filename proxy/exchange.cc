@@ -6,10 +6,10 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/experimental/parallel_group.hpp>
+#include <boost/asio/post.hpp>
 
 #include "proxy/body_flow.h"
 #include "proxy/http1_sides.h"
-#include "proxy/recorded.h"
 #include "proxy/relayed_head.h"
 #include "proxy/tunnel.h"
 #include "proxy/websocket_switch.h"
@@ -345,14 +345,21 @@ Task<void> switch_protocols(Transfer& t, const Origin& origin, Interceptor& inte
   if (!watched->was_refused()) interceptor.on_refused(&origin, t.client.method, t.client.target, *why);
 }
 
+/// Behind whatever else is ready now.
+Task<void> turn_end() {
+  co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable_t<Executor>{});
+}
+
 }  // namespace
 
 // Longer than it should be, because it is the story of an exchange: get a connection, send, read, and what is
 // owed to the client, the log and the pool for each way that can end.
-Task<void> forward(ClientSide& client, const RequestHead& head, const PoolPointer& pool, Upstream& upstream,
-                   Interceptor& interceptor, Pass pass) {
+Task<void> forward(ClientSide& client, const RequestHead& head, const PoolPointer& pool,
+                   const Boundary& boundary, Pass pass) {
   Exchange* const exchange = pass.exchange.get();
-  Recorded recorded(std::move(pass.exchange), interceptor, co_await asio::this_coro::executor);
+  Upstream& upstream = boundary.upstream;
+  Interceptor& interceptor = boundary.interceptor;
+  Recorded recorded(std::move(pass.exchange), boundary.turn_end);
   Transfer t(client, head, exchange);
   t.request_body.change_with(std::move(pass.body));
   const auto refuse = [&](const Refusal& refusal) {
@@ -361,6 +368,12 @@ Task<void> forward(ClientSide& client, const RequestHead& head, const PoolPointe
     interceptor.on_refused(&pool->origin, client.method, client.target, refusal);
     return client.refuse(refusal);
   };
+  if (exchange && exchange->recording() == Recording::with_others) co_await turn_end();
+  if (exchange && exchange->recording() != Recording::done) t.refusal = exchange->commit();
+  if (t.refusal) {
+    recorded.outcome.reason = t.refusal->code;
+    co_return co_await client.refuse(*t.refusal);  // recorded by whoever made it
+  }
   if (!is_sendable(head)) {
     // By name: g++ 12 destroys an aggregate made inside a co_await expression twice.
     const Refusal unusable{502, "secret_unusable", "a secret does not fit where its stand-in stands",

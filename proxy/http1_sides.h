@@ -39,7 +39,7 @@ class Http1ClientSide final : public ClientSide {
  private:
   Client& client_;
   RequestParser& request_;
-  std::unique_ptr<char[]> head_;                    // of the request, once a body is read behind it
+  buffer_cache::Buffer head_;                       // of the request, once a body is read behind it
   Framing framing_ = Framing::none;                 // of the response
   std::string out_;                                 // its head, to be written with the first piece
   Persistence promised_ = Persistence::keep_alive;  // in the head

@@ -47,8 +47,7 @@ Task<void> serve_stream(std::shared_ptr<Server> server, Http2StreamPointer strea
   const Boundary& boundary = server->boundary;
   Verdict verdict = judge(head, server->origin, Handling::intercept, boundary);
   if (const auto* refusal = std::get_if<Refusal>(&verdict)) co_return co_await side.refuse(*refusal);
-  co_await forward(side, head, server->pool, boundary.upstream, boundary.interceptor,
-                   std::move(std::get<Pass>(verdict)));
+  co_await forward(side, head, server->pool, boundary, std::move(std::get<Pass>(verdict)));
 }
 
 /// What came in one turn of reading: new requests, and what was none.

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <memory>
 #include <span>
 #include <string_view>
+
+#include "proxy/buffer_cache.h"
 
 namespace standin::proxy {
 
@@ -13,7 +14,7 @@ namespace standin::proxy {
 class Inbox {
  public:
   /// One TLS record's worth and a head before it.
-  static constexpr std::size_t ordinary_size = 20 * 1024;
+  static constexpr std::size_t ordinary_size = buffer_cache::record_size;
 
   [[nodiscard]] std::string_view bytes() const noexcept { return {data_.get() + begin_, end_ - begin_}; }
   [[nodiscard]] bool empty() const noexcept { return begin_ == end_; }
@@ -22,7 +23,7 @@ class Inbox {
   /// unless `limit` bytes are held already.
   std::span<char> space(std::size_t limit = ordinary_size) {
     if (!data_) {
-      data_ = std::make_unique_for_overwrite<char[]>(ordinary_size);
+      data_ = buffer_cache::make(ordinary_size);
       capacity_ = ordinary_size;
     }
     if (begin_ > 0) {
@@ -32,7 +33,7 @@ class Inbox {
     }
     if (end_ == capacity_ && capacity_ < limit) {
       const std::size_t grown = std::min(limit, capacity_ * 4);
-      auto larger = std::make_unique_for_overwrite<char[]>(grown);
+      auto larger = buffer_cache::make(grown);
       std::memcpy(larger.get(), data_.get(), end_);
       data_ = std::move(larger);
       capacity_ = grown;
@@ -43,13 +44,13 @@ class Inbox {
   /// The bytes stay where they are until the next space() or release().
   void consume(std::size_t n) noexcept { begin_ += n; }
   /// Gives its memory away, and with it what views into consumed bytes look at; the others are copied.
-  [[nodiscard]] std::unique_ptr<char[]> detach() {
+  [[nodiscard]] buffer_cache::Buffer detach() {
     const std::string_view rest = bytes();
     auto given = std::move(data_);
     capacity_ = begin_ = end_ = 0;
     if (rest.empty()) return given;
     capacity_ = std::max(ordinary_size, rest.size());
-    data_ = std::make_unique_for_overwrite<char[]>(capacity_);
+    data_ = buffer_cache::make(capacity_);
     std::memcpy(data_.get(), rest.data(), rest.size());
     end_ = rest.size();
     return given;
@@ -61,7 +62,7 @@ class Inbox {
   }
 
  private:
-  std::unique_ptr<char[]> data_;
+  buffer_cache::Buffer data_;
   std::size_t capacity_ = 0, begin_ = 0, end_ = 0;
 };
 

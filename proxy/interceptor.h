@@ -42,10 +42,22 @@ struct MessageFilters {
   MessageFilter from_client, from_server;
 };
 
-/// One request that was let through and is on record. Owned by the proxy until it ended.
+/// What lets a request go on: that it is on record.
+enum class Recording : std::uint8_t {
+  done,
+  now,         // commit() is to be called
+  with_others  // ... and behind whatever else is ready now: one write then does for all of it
+};
+
+/// One request that was let through. Owned by the proxy until it ended.
 class Exchange {
  public:
   virtual ~Exchange();
+
+  /// Whether on_request() left its record to be written.
+  [[nodiscard]] virtual Recording recording() const noexcept { return Recording::done; }
+  /// Before anything of the request is sent, and soon. A refusal: it must not be sent, and that is recorded.
+  virtual std::optional<Refusal> commit() { return std::nullopt; }
 
   /// The head of a response before anything of it goes to the client: of each interim one (1xx), then of the
   /// final one. May replace parts of it. What is returned for the final one changes the body, unless there is
@@ -95,7 +107,7 @@ class Interceptor {
   virtual std::optional<Refusal> check_address(const Origin& origin, const IpAddress& address) = 0;
 
   /// A request to a bound origin, whole head, before anything of it is sent. May replace parts of it.
-  /// What it lets through is on record when it returns.
+  /// What it lets through is on record when it returned, or the exchange's commit() did.
   virtual Verdict on_request(const Origin& origin, RequestHead& head) = 0;
 
   /// Exchanges finished, and what was ready to be done with them has been: what the interceptor put off until

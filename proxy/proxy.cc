@@ -60,11 +60,17 @@ struct Proxy::Impl {
   Impl(ProxyOptions o, Interceptor& i)
       : options(std::move(o)),
         interceptor(i),
+        turn_end(i, io),
         authority(options.bound),
         server_tls(authority),
         upstream(io.get_executor(), options, interceptor),
-        boundary{interceptor,    upstream,      server_tls,
-                 options.limits, options.bound, basic("standin:" + password)},
+        boundary{interceptor,
+                 turn_end,
+                 upstream,
+                 server_tls,
+                 options.limits,
+                 options.bound,
+                 basic("standin:" + password)},
         look_timer(io.get_executor()) {
     port = listen("127.0.0.1", Door::own);
     if (options.captured == CapturedDoor::open) open_captured_door();
@@ -90,6 +96,7 @@ struct Proxy::Impl {
   std::unordered_set<Client*> clients;  // before io: frames that are destroyed with it take themselves out
   std::optional<ClientHelloContext> client_hello;
   std::optional<Redirection> redirection;
+  TurnEnd turn_end;  // for those frames, too
   asio::io_context io{1};
   CertificateAuthority authority;
   ServerTls server_tls;

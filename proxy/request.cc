@@ -87,8 +87,7 @@ Task<Persistence> serve_request(Client& client, RequestParser& request, std::str
   if (const auto* refusal = std::get_if<Refusal>(&verdict))
     co_return co_await send_refusal(client, request, *refusal);
   Http1ClientSide side(client, request);
-  co_await forward(side, head, pool, boundary.upstream, boundary.interceptor,
-                   std::move(std::get<Pass>(verdict)));
+  co_await forward(side, head, pool, boundary, std::move(std::get<Pass>(verdict)));
   co_return side.persistence();
 }
 

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "proxy/buffer_cache.h"
 #include "proxy/error.h"
 
 namespace standin::proxy {
@@ -15,7 +16,7 @@ namespace standin::proxy {
 namespace {
 
 // Several TLS records a read(2), where a body is on its way; released again when a connection is idle.
-constexpr std::size_t read_buffer_bytes = 64 * 1024;
+constexpr std::size_t read_buffer_bytes = buffer_cache::read_ahead_size;
 // ALPN's wire form (RFC 7301 3.1) of "h2" and "http/1.1".
 constexpr std::array<unsigned char, 12> alpn = {2, 'h', '2', 8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
 constexpr std::size_t h2_size = 3;

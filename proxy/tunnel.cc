@@ -51,9 +51,9 @@ Task<void> copy(Way& way, Way& back, Inbox& early) {
   bool intact = early.empty() || co_await carry(way, back, early.bytes());
   early.consume(early.bytes().size());
   early.release();
-  std::unique_ptr<char[]> buffer;
+  buffer_cache::Buffer buffer;
   while (intact) {
-    if (!buffer) buffer = std::make_unique_for_overwrite<char[]>(Inbox::ordinary_size);
+    if (!buffer) buffer = buffer_cache::make(Inbox::ordinary_size);
     const Io io = way.from.try_read({buffer.get(), Inbox::ordinary_size});
     if (io.ok()) {
       intact = co_await carry(way, back, {buffer.get(), io.count});

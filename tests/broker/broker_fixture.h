@@ -50,6 +50,8 @@ class BrokerRun : public testing::Test {
   BrokerRun& request(std::string_view host, std::string_view target, const std::vector<proxy::Field>& fields);
   /// With the stand-in as a bearer.
   BrokerRun& bearer(std::string_view host = "api.github.com", std::string_view target = "/");
+  /// What the proxy does before it sends a request. Done by the above, unless `commits_` is taken back.
+  void commit();
   /// A POST whose body comes with body().
   BrokerRun& post(std::string_view host, std::string_view target, std::string_view type);
   /// What goes on of a piece of the body: "refused: CODE" where it does not.
@@ -83,6 +85,7 @@ class BrokerRun : public testing::Test {
   std::vector<std::string> reported_;
   proxy::RequestHead head_;
   std::optional<proxy::Refusal> refusal_;
+  bool commits_ = true;  // at once
   std::unique_ptr<proxy::BodyTransform> body_;
   std::unique_ptr<proxy::Exchange> exchange_;
   proxy::ResponseHead response_;
@@ -180,8 +183,15 @@ inline BrokerRun& BrokerRun::ask(std::string_view method, std::string_view host,
   } else {
     exchange_ = std::move(std::get<proxy::Pass>(verdict).exchange);
     body_ = std::move(std::get<proxy::Pass>(verdict).body);
+    if (commits_) commit();
   }
   return *this;
+}
+
+inline void BrokerRun::commit() {
+  if (!exchange_ || exchange_->recording() == proxy::Recording::done) return;
+  refusal_ = exchange_->commit();
+  if (refusal_) exchange_->finished({.reason = refusal_->code});
 }
 
 inline std::string BrokerRun::body(std::string_view piece) {

@@ -92,6 +92,82 @@ TEST_F(BrokerTurn, WhatWasPutOffIsNotLostWhileTheLogCannotBeWritten) {
   EXPECT_TRUE(is_intact());
 }
 
+TEST_F(BrokerTurn, WhatIsBookedIsWrittenWhenTheFirstOfItIsCommitted) {
+  commits_ = false;
+  std::vector<std::unique_ptr<proxy::Exchange>> turn;
+  for (const auto* target : {"/1", "/2", "/3"}) {
+    bearer("api.github.com", target);
+    EXPECT_EQ(exchange_->recording(), turn.empty() ? proxy::Recording::now : proxy::Recording::with_others);
+    turn.push_back(std::move(exchange_));
+  }
+  EXPECT_THAT(events(), ElementsAre());
+  EXPECT_EQ(turn[1]->commit(), std::nullopt);
+  EXPECT_THAT(events(), ElementsAre("use /1", "use /2", "use /3"));
+  for (const auto& exchange : turn) {
+    if (exchange != turn[1]) {
+      EXPECT_EQ(exchange->commit(), std::nullopt);
+    }
+    EXPECT_EQ(exchange->recording(), proxy::Recording::done);
+    exchange->finished({200, 0, 0, std::chrono::microseconds(1), ""});
+  }
+  broker_->on_turn_end();
+  ASSERT_EQ(events().size(), 6U);
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(entries()[3 + i].of, entries()[i].seq);
+  EXPECT_TRUE(is_intact());
+}
+
+TEST_F(BrokerTurn, WhatIsBookedKeepsItsPlaceBehindWhatIsOwed) {
+  bearer("api.github.com", "/1");
+  finish();
+  commits_ = false;
+  bearer("api.github.com", "/2");
+  auto second = std::move(exchange_);
+  EXPECT_FALSE(broker_->on_tunnel(origin("example.org"), nullptr));
+  EXPECT_THAT(events(), ElementsAre("use /1", "use_done /1", "use /2", "tunnel "));
+  EXPECT_EQ(second->commit(), std::nullopt);
+  second->finished({200, 0, 0, std::chrono::microseconds(1), ""});
+  broker_->on_turn_end();
+  EXPECT_EQ(entries().back().of, entries()[2].seq);
+}
+
+TEST_F(BrokerTurn, AUseThatCannotBeCommittedIsRefusedAndItsEndSaysSo) {
+  commits_ = false;
+  bearer("api.github.com", "/1");
+  break_log();
+  commit();
+  EXPECT_EQ(code(), "audit_unavailable");
+  for (int i = 0; i < 100; ++i) {
+    bearer("api.github.com", "/2");
+    EXPECT_EQ(code(), "audit_unavailable") << "nothing more is booked";
+  }
+  mend_log();
+  bearer("api.github.com", "/3");
+  EXPECT_EQ(authorization(), "Bearer real-token");
+  const auto all = events();
+  ASSERT_EQ(all.size(), 104U);
+  EXPECT_EQ(all[0], "use /1");
+  EXPECT_EQ(std::ranges::count(all, "refused audit_unavailable"), 101);
+  EXPECT_EQ(std::ranges::count(all, "use_done audit_unavailable"), 1);
+  EXPECT_EQ(all.back(), "use /3");
+  EXPECT_TRUE(is_intact());
+}
+
+TEST_F(BrokerTurn, AChangedVaultIsSeenByTheNextTurnAlsoBehindAFailedCommit) {
+  commits_ = false;
+  bearer("api.github.com", "/1");
+  rotate("github", "new-token");
+  commit();
+  bearer("api.github.com", "/2");
+  EXPECT_EQ(authorization(), "Bearer new-token");
+  break_log();
+  commit();
+  EXPECT_EQ(code(), "audit_unavailable");
+  mend_log();
+  remove("github");
+  bearer("api.github.com", "/3");
+  EXPECT_EQ(code(), "denied_by_rule") << "no longer in the vault";
+}
+
 TEST_F(BrokerTurn, AKillBeforeItsEndLosesTheEndAndNoUse) {
   const pid_t child = ::fork();
   if (child == 0) {

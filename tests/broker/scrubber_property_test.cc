@@ -228,7 +228,11 @@ TEST(PrefixFilter, SaysTheSameOnEveryProcessor) {
     for (std::size_t n = engine() % 300; n > 0; --n)
       text += static_cast<char>(engine() % 32 + (engine() % 2) * 224);
     for (std::size_t at = 0; at <= text.size(); ++at) {
-      ASSERT_EQ(filter.next(text, at), filter.next_portable(text, at)) << at;
+      const std::size_t found = filter.next(text, at, PrefixFilter::Step::byte);
+      for (auto step = PrefixFilter::Step::byte; step <= PrefixFilter::widest();) {
+        ASSERT_EQ(filter.next(text, at, step), found) << at;
+        step = static_cast<PrefixFilter::Step>(static_cast<int>(step) + 1);
+      }
     }
   }
 }

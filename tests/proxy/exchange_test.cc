@@ -1,4 +1,5 @@
 // Requests and responses through the boundary, as HTTP frames them.
+#include <atomic>
 #include <thread>
 
 #include "tests/proxy/test_boundary.h"
@@ -373,6 +374,28 @@ TEST_F(ExchangeTest, HopByHopFieldsStayOnTheirSide) {
   EXPECT_EQ(response.field("keep-alive"), std::nullopt);
   EXPECT_EQ(response.field("proxy-authenticate"), std::nullopt);
   EXPECT_EQ(response.field("x-theirs"), "2");
+}
+
+TEST_F(ExchangeTest, WhatCannotBePutOnRecordNeverReachesTheOrigin) {
+  std::atomic<bool> can_record = true;
+  std::atomic<int> commits = 0;
+  interceptor.commit = [&]() -> std::optional<Refusal> {
+    ++commits;
+    if (can_record) return std::nullopt;
+    return Refusal{503, "audit_unavailable", "no record", ""};
+  };
+  Session client(*this);
+  EXPECT_EQ(client.get("/recorded").status, 200U);
+  can_record = false;
+  const Response refused = client.post("/unrecorded", "a body");
+  EXPECT_EQ(refused.status, 503U);
+  EXPECT_EQ(error_code(refused), "audit_unavailable");
+  EXPECT_EQ(interceptor.wait_for_outcomes(2)[1].reason, "audit_unavailable");
+  EXPECT_THAT(interceptor.refused(), IsEmpty()) << "whoever refused has recorded it";
+  can_record = true;
+  EXPECT_EQ(client.get("/again").status, 200U) << "on the same connection";
+  EXPECT_EQ(origin.requests().size(), 2U);
+  EXPECT_EQ(commits, 3);
 }
 
 TEST_F(ExchangeTest, TurnEndsAfterEachExchangeThoughNothingElseHappens) {

@@ -21,6 +21,13 @@ class ScriptedInterceptor::Recorded final : public Exchange {
     return home_.change_trailer ? home_.change_trailer(trailer) : std::nullopt;
   }
   MessageFilters on_websocket() override { return home_.messages; }
+  [[nodiscard]] Recording recording() const noexcept override {
+    return home_.commit && !is_committed_ ? Recording::with_others : Recording::done;
+  }
+  std::optional<Refusal> commit() override {
+    is_committed_ = true;
+    return home_.commit();
+  }
   void finished(const Outcome& outcome) noexcept override {
     const std::lock_guard lock(home_.mutex_);
     home_.outcomes_.push_back(outcome);
@@ -29,6 +36,7 @@ class ScriptedInterceptor::Recorded final : public Exchange {
 
  private:
   ScriptedInterceptor& home_;
+  bool is_committed_ = false;
 };
 
 Verdict ScriptedInterceptor::on_request(const Origin& origin, RequestHead& head) {

@@ -44,6 +44,7 @@ class ScriptedInterceptor final : public Interceptor {
   std::function<std::optional<Refusal>(const IpAddress&)> refuse_address;
   std::function<std::optional<Refusal>(const RequestHead&)> refuse_request;
   std::function<std::optional<Refusal>(const Origin&)> refuse_tunnel;
+  std::function<std::optional<Refusal>()> commit;  // of what on_request() let through, then with others
   std::function<void(RequestHead&)> change;
   std::function<std::unique_ptr<BodyTransform>(const RequestHead&)> change_body;
   std::function<std::unique_ptr<BodyTransform>(ResponseHead&)> change_response;
