@@ -1,6 +1,5 @@
 #include "proxy/exchange.h"
 
-#include <array>
 #include <charconv>
 
 #include <boost/asio/co_spawn.hpp>
@@ -210,15 +209,6 @@ Task<Download> download(Transfer& t) {
   co_return co_await relay_response_body(t);
 }
 
-bool is_idempotent(std::string_view method) noexcept {  // RFC 9110 9.2.2
-  static constexpr std::array<std::string_view, 6> methods = {"GET",   "HEAD", "OPTIONS",
-                                                              "TRACE", "PUT",  "DELETE"};
-  for (const auto m : methods) {
-    if (m == method) return true;
-  }
-  return false;
-}
-
 Refusal refusal_for(Download how, Upload upload, const Origin& origin) {
   if (upload == Upload::malformed)
     return {400, "bad_request", "the request's body is malformed", "what the client sent of it is none"};
@@ -230,6 +220,10 @@ Refusal refusal_for(Download how, Upload upload, const Origin& origin) {
     return {502, "upstream_unreachable", "the company's proxy wants other credentials (407)",
             "correct the user and password in HTTP_PROXY of standin's environment"};
   }
+  if (how == Download::unprocessed) {
+    return {502, "upstream_unreachable", origin.to_string() + " did nothing about the request, it says",
+            "try again: the request's body had begun, and so could not be sent once more"};
+  }
   return {502, "upstream_unreachable", origin.to_string() + " closed the connection without an answer",
           "try again"};
 }
@@ -237,6 +231,7 @@ Refusal refusal_for(Download how, Upload upload, const Origin& origin) {
 struct Ended {
   Download download = Download::no_answer;
   Upload upload = Upload::broken_off;
+  bool began_body = true;  // of the request more was taken from the client than the first piece
 
   [[nodiscard]] bool has_response() const noexcept {
     return download == Download::done || download == Download::cut || download == Download::client_gone ||
@@ -250,7 +245,7 @@ Task<Ended> exchange_once(Transfer& t) {
   const bool sent =
       co_await t.origin->write_head(t.head, t.request_framing, t.request_reframed, t.request_body.outlet());
   // Where the origin closed its side it may have said why before: read on.
-  if (!sent) co_return Ended{co_await download(t), Upload::broken_off};
+  if (!sent) co_return Ended{co_await download(t), Upload::broken_off, false};
   if (t.request_body.ended()) co_return Ended{co_await download(t), Upload::done};
   const auto executor = co_await asio::this_coro::executor;
   auto group = asio::experimental::make_parallel_group(asio::co_spawn(executor, upload(t), asio::deferred),
@@ -398,7 +393,8 @@ Task<void> forward(ClientSide& client, const RequestHead& head, const PoolPointe
     const bool repeatable =
         ended.download == Download::unprocessed ||
         (ended.download == Download::no_answer && was_reused && is_idempotent(client.method));
-    again = repeatable && was_whole && ++attempts < most_attempts && !client.is_aborted();
+    again =
+        repeatable && (was_whole || !ended.began_body) && ++attempts < most_attempts && !client.is_aborted();
   }
   recorded.outcome.status = t.response.status;
   recorded.outcome.request_bytes = t.request_body.outlet().payload();

@@ -113,6 +113,47 @@ TEST_F(Http2Test, ClientOfHttp1ReachesAnOriginThatSpeaksNothingElseThanHttp2) {
   EXPECT_EQ(http2_origin.connections(), 2U);  // the first did not agree on a protocol
 }
 
+TEST_F(Http2Test, ClientOfHttp1ReachesAnOriginThatHangsUpOnHttp1WithoutAWord) {
+  using Mismatch = H2Origin::Options::Mismatch;
+  for (const Mismatch mismatch : {Mismatch::hangs_up, Mismatch::breaks_off}) {
+    for (const std::string method : {"GET", "POST", "PUT"}) {
+      H2Origin curt({.certificate = pki.make_certificate({"localhost"}), .mismatch = mismatch});
+      curt.on_whole = [](H2Peer& peer, std::int32_t id) {
+        peer.respond(id, {{{":status", "200"}}, std::to_string(peer.message(id).body.size()), {}});
+      };
+      proxy.reset();
+      bind("https://" + curt.authority());
+      Session client(*this, curt.authority());
+      const std::string body(method == "GET" ? 0 : 1 << 20, 'b');
+      for (int i = 0; i < 2; ++i) {
+        const Response got = client.request(method, "/", curt.authority(), {}, body);
+        EXPECT_EQ(got.status, 200U) << method;
+        EXPECT_EQ(got.body.bytes, std::to_string(body.size()));
+      }
+      // Those of HTTP/1.1 (one of them may have been made ahead), and the one for all that follows.
+      EXPECT_LE(curt.connections(), 3U) << method;
+    }
+  }
+}
+
+TEST_F(Http2Test, OriginThatOnlyAgreesOnNothingIsSpokenToInHttp1) {
+  FakeUpstream old({.certificate = pki.make_certificate({"localhost"}), .alpn = ""});
+  const std::string host = "localhost:" + std::to_string(old.port());
+  bind(host);
+  Session client(*this, host);
+  EXPECT_EQ(client.get("/").status, 200U);
+  EXPECT_EQ(client.post("/", "first").status, 200U);
+  EXPECT_EQ(old.connections(), 1U);
+  FakeUpstream other({.certificate = pki.make_certificate({"localhost"}), .alpn = ""});
+  const std::string posted = "localhost:" + std::to_string(other.port());
+  proxy.reset();
+  bind(posted);
+  Session poster(*this, posted);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(poster.post("/", "body").status, 200U);
+  EXPECT_EQ(other.connections(), 2U);  // the second to find out what it speaks
+  EXPECT_EQ(other.requests().size(), 3U);
+}
+
 TEST_F(Http2Test, ManyRequestsShareOneConnectionToTheOrigin) {
   H2Session client(*this, http2_origin.authority());
   std::vector<std::int32_t> ids;
