@@ -146,6 +146,7 @@ void Upstream::sweep(Clock::time_point now) {
       return now - c->idle_since > options_.limits.pool_idle || c->stream.peer_is_gone();
     });
     for (const auto& connection : pool->http2) {
+      connection->look(now);
       const bool is_idle = connection->session.active() == 0;
       if (is_idle && now - connection->idle_since > options_.limits.pool_idle) connection->close();
     }

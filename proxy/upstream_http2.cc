@@ -102,8 +102,8 @@ Task<void> Upstream::dial_negotiating(PoolPointer pool,
     }
   }
   if (connection && !stopped_) {
-    const auto http2 =
-        std::make_shared<Http2Connection>(connection->stream, executor_, Http2Session::Role::client);
+    const auto http2 = std::make_shared<Http2Connection>(connection->stream, executor_,
+                                                         Http2Session::Role::client, options_.limits);
     http2->idle_since = Clock::now();
     pool->http2.push_back(http2);
     asio::co_spawn(executor_, keep(pool, std::move(connection), http2), asio::detached);
