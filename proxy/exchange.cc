@@ -69,6 +69,7 @@ struct Transfer {
   ResponseHead response;
   BodyFlow response_body;
   std::optional<Refusal> refusal;  // of a transform
+  bool body_went_on = false;       // of the request's: what came before is no longer at hand
   bool client_left = false;        // before anything was sent
   bool answered = false;           // download() has ended: upload() must, too
 };
@@ -89,9 +90,11 @@ Task<Upload> upload(Transfer& t) {
   // connection under an answer that the client has yet to read: `answered` says it instead.
   co_await asio::this_coro::throw_if_cancelled(false);
   while (!t.request_body.ended()) {
+    if (t.request_body.outlet().payload() > 0) t.body_went_on = true;
     t.request_body.clear();
     BodyRead read = BodyRead::ok;
     if (!t.request_body.has_more()) read = co_await t.client.read_body(t.request_body.inlet());
+    if (read == BodyRead::ok) t.body_went_on = true;
     if (t.answered) co_return Upload::broken_off;
     Upload fault = Upload::done;
     if (read != BodyRead::ok) {
@@ -231,7 +234,6 @@ Refusal refusal_for(Download how, Upload upload, const Origin& origin) {
 struct Ended {
   Download download = Download::no_answer;
   Upload upload = Upload::broken_off;
-  bool began_body = true;  // of the request more was taken from the client than the first piece
 
   [[nodiscard]] bool has_response() const noexcept {
     return download == Download::done || download == Download::cut || download == Download::client_gone ||
@@ -245,7 +247,7 @@ Task<Ended> exchange_once(Transfer& t) {
   const bool sent =
       co_await t.origin->write_head(t.head, t.request_framing, t.request_reframed, t.request_body.outlet());
   // Where the origin closed its side it may have said why before: read on.
-  if (!sent) co_return Ended{co_await download(t), Upload::broken_off, false};
+  if (!sent) co_return Ended{co_await download(t), Upload::broken_off};
   if (t.request_body.ended()) co_return Ended{co_await download(t), Upload::done};
   const auto executor = co_await asio::this_coro::executor;
   auto group = asio::experimental::make_parallel_group(asio::co_spawn(executor, upload(t), asio::deferred),
@@ -384,7 +386,6 @@ Task<void> forward(ClientSide& client, const RequestHead& head, const PoolPointe
     }
     // How an unknown length is told is the connection's: HTTP/2 needs no chunks.
     t.request_body.outlet().set_framing(t.origin->http1() ? t.request_framing : Framing::length);
-    const bool was_whole = t.request_body.ended();
     const bool was_reused = t.origin->is_reused();
     client.watch(t.origin.get());
     ended = co_await exchange_once(t);
@@ -393,8 +394,7 @@ Task<void> forward(ClientSide& client, const RequestHead& head, const PoolPointe
     const bool repeatable =
         ended.download == Download::unprocessed ||
         (ended.download == Download::no_answer && was_reused && is_idempotent(client.method));
-    again =
-        repeatable && (was_whole || !ended.began_body) && ++attempts < most_attempts && !client.is_aborted();
+    again = repeatable && !t.body_went_on && ++attempts < most_attempts && !client.is_aborted();
   }
   recorded.outcome.status = t.response.status;
   recorded.outcome.request_bytes = t.request_body.outlet().payload();

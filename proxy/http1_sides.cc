@@ -112,8 +112,8 @@ Task<bool> Http1OriginSide::write_body(BodyPieces& pieces) {
 /// begin origins that speak HTTP/2 alone and do not say so by an alert (RFC 7301 3.2).
 bool Http1OriginSide::may_hang_up_on_http1() const noexcept {
   const OriginPool& pool = *connection_->pool;
-  return !connection_->reused && !pool.answered_http1 && pool.speaks == OriginPool::Speaks::unknown &&
-         connection_->stream.is_tls() && !has_chosen_protocol(connection_->stream.ssl());
+  return !pool.answered_http1 && pool.speaks == OriginPool::Speaks::unknown && connection_->stream.is_tls() &&
+         !has_chosen_protocol(connection_->stream.ssl());
 }
 
 Task<Answer> Http1OriginSide::read_head(ResponseHead& into) {

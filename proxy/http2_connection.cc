@@ -57,7 +57,6 @@ void Http2Connection::look(Clock::time_point now) noexcept {
   }
 }
 
-/// What is left to say, as far as there is room at once.
 void Http2Connection::last_words() noexcept {
   try {
     WipingBuffer out;

@@ -43,6 +43,8 @@ class Http2Connection {
   void kick() noexcept { output_.notify(); }
   /// The run ends: tells the peer, as far as there is room at once.
   void say_goodbye() noexcept;
+  /// What is left to say, as far as there is room at once: for where it is about to be aborted.
+  void last_words() noexcept;
   /// Nobody needs it any more.
   void close() noexcept {
     session.go_away(NGHTTP2_NO_ERROR);
@@ -65,7 +67,6 @@ class Http2Connection {
   static Task<void> write(std::shared_ptr<Http2Connection> connection);
   bool has_overdue_head(Clock::time_point now) noexcept;
   Http2Pulse::Signs signs() noexcept;
-  void last_words() noexcept;
 
   Stream& stream_;
   Executor executor_;

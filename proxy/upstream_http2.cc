@@ -116,7 +116,9 @@ Task<void> Upstream::keep(PoolPointer pool, UpstreamPointer connection,
                           std::shared_ptr<Http2Connection> http2) {
   Inbox inbox;
   const std::function<void()> heard = [&] {
-    if (http2->has_ended()) connection->stream.abort();
+    if (!http2->has_ended()) return;
+    http2->last_words();
+    connection->stream.abort();
   };
   co_await Http2Connection::run(http2, inbox, heard);
   std::erase(pool->http2, http2);

@@ -197,24 +197,38 @@ int choose_alpn(SSL* ssl, const unsigned char** out, unsigned char* out_size, co
                 unsigned in_size, void* wanted) {
   using Mismatch = H2Origin::Options::Mismatch;
   const auto& options = *static_cast<const H2Origin::Options*>(wanted);
-  const std::string& name = options.alpn;
-  for (unsigned at = 0; at < in_size && at + 1 + in[at] <= in_size; at += 1U + in[at]) {
-    if (std::string_view(reinterpret_cast<const char*>(in + at + 1), in[at]) != name) continue;
-    *out = in + at + 1;
-    *out_size = in[at];
-    return SSL_TLSEXT_ERR_OK;
-  }
+  const auto choose = [&](std::string_view protocol) {
+    for (unsigned at = 0; at < in_size && at + 1 + in[at] <= in_size; at += 1U + in[at]) {
+      if (std::string_view(reinterpret_cast<const char*>(in + at + 1), in[at]) != protocol) continue;
+      *out = in + at + 1;
+      *out_size = in[at];
+      return true;
+    }
+    return false;
+  };
+  if (choose(options.alpn) || (options.knows_http1 && choose("http/1.1"))) return SSL_TLSEXT_ERR_OK;
   if (options.mismatch == Mismatch::hangs_up) return SSL_TLSEXT_ERR_NOACK;
   if (options.mismatch == Mismatch::breaks_off)
     ::shutdown(*static_cast<const int*>(BIO_get_data(SSL_get_rbio(ssl))), SHUT_RDWR);
   return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-bool agreed_on_something(const SSL* ssl) {
+std::string_view agreed_protocol(const SSL* ssl) {
   const unsigned char* name = nullptr;
   unsigned size = 0;
   SSL_get0_alpn_selected(ssl, &name, &size);
-  return size > 0;
+  return {reinterpret_cast<const char*>(name), size};
+}
+
+void serve_http1(Stream& stream) {
+  for (;;) {
+    const std::string head = stream.read_until("\r\n\r\n");
+    if (!head.ends_with("\r\n\r\n")) return;
+    std::string body = "old ";
+    if (const std::size_t at = head.find("ontent-length: "); at != head.npos)
+      body += stream.read_exactly(std::stoul(head.substr(at + 15)));
+    stream.write("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+  }
 }
 
 }  // namespace
@@ -263,7 +277,9 @@ void H2Origin::serve(int socket) {
   }
   try {
     if (context_) stream.accept_tls(context_.get(), nullptr);
-    if (context_ && !agreed_on_something(stream.tls())) throw StreamError("no protocol was agreed on");
+    const std::string_view protocol = context_ ? agreed_protocol(stream.tls()) : "h2";
+    if (protocol.empty()) throw StreamError("no protocol was agreed on");
+    if (protocol == "http/1.1") serve_http1(stream);
     H2Peer peer(stream, H2Peer::Role::server, options_.settings);
     if (on_head) peer.on_head = [&](std::int32_t id) { on_head(peer, id); };
     if (on_data) peer.on_data = [&](std::int32_t id, std::string_view piece) { on_data(peer, id, piece); };

@@ -8,30 +8,11 @@ namespace standin::proxy::test {
 namespace {
 
 using namespace std::string_literals;
-using standin::test::H2Peer;
 using std::chrono::seconds;
 using testing::Contains;
 using testing::HasSubstr;
 
 struct Http2Bounds : Http2Raw {
-  /// A client of HTTP/2 at an origin without TLS.
-  struct Plain : Outside {
-    Plain(Http2Bounds& test, const std::string& host)
-        : Outside(test), authority(host), peer(tunnel(test), H2Peer::Role::client) {}
-    standin::test::Stream& tunnel(Http2Bounds& test) {
-      EXPECT_EQ(connect(authority, test.userinfo()).status, 200U);
-      return stream();
-    }
-    std::int32_t ask(const std::string& method) {
-      const auto id = peer.request(
-          {{{":method", method}, {":scheme", "http"}, {":authority", authority}, {":path", "/"}}, {}, {}});
-      peer.flush();
-      return id;
-    }
-    std::string authority;
-    H2Peer peer;
-  };
-
   RawH2Origin raw;
 };
 
@@ -70,7 +51,7 @@ TEST_F(Http2Bounds, HeadsAndPrefacesThatNeverEndAreEnded) {
 TEST_F(Http2Bounds, ResponseHeadThatNeverEndsIsEnded) {
   options.limits.client_head = seconds(1);
   bind("http://" + raw.authority());
-  Plain client(*this, raw.authority());
+  PlainHttp2 client(*this, raw.authority());
   const auto id = client.ask("GET");
   const auto far = raw.accept();
   ASSERT_TRUE(RawH2Origin::next(*far, NGHTTP2_HEADERS));
@@ -82,7 +63,7 @@ TEST_F(Http2Bounds, ResponseHeadThatNeverEndsIsEnded) {
 TEST_F(Http2Bounds, RequestOnAConnectionThatDiedSilentlyIsSentAgain) {
   options.limits.http2_silence = options.limits.http2_answer = seconds(1);
   bind("http://" + raw.authority());
-  Plain client(*this, raw.authority());
+  PlainHttp2 client(*this, raw.authority());
   auto id = client.ask("GET");
   const auto deaf = raw.accept();
   ASSERT_TRUE(RawH2Origin::next(*deaf, NGHTTP2_HEADERS));
@@ -101,7 +82,7 @@ TEST_F(Http2Bounds, RequestOnAConnectionThatDiedSilentlyIsSentAgain) {
 TEST_F(Http2Bounds, RequestThatMayHaveBeenActedOnIsNotSentAgain) {
   options.limits.http2_silence = options.limits.http2_answer = seconds(1);
   bind("http://" + raw.authority());
-  Plain client(*this, raw.authority());
+  PlainHttp2 client(*this, raw.authority());
   auto id = client.ask("GET");
   const auto deaf = raw.accept();
   ASSERT_TRUE(RawH2Origin::next(*deaf, NGHTTP2_HEADERS));
@@ -115,7 +96,7 @@ TEST_F(Http2Bounds, OriginThatAnswersPingsMayTakeItsTime) {
   options.limits.http2_silence = options.limits.http2_answer = seconds(1);
   options.limits.client_head = seconds(3);
   bind("http://" + raw.authority());
-  Plain client(*this, raw.authority());
+  PlainHttp2 client(*this, raw.authority());
   const auto id = client.ask("GET");
   const auto slow = raw.accept();
   ASSERT_TRUE(RawH2Origin::next(*slow, NGHTTP2_HEADERS));

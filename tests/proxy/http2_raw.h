@@ -12,6 +12,8 @@ namespace h2 = standin::test::h2;
 
 /// A client that says frames no library says.
 struct Http2Raw : BoundaryTest {
+  using BoundaryTest::start;
+  using BoundaryTest::userinfo;
   struct Raw : Outside {
     explicit Raw(Http2Raw& test, std::string_view first = {}) : Outside(test) {
       EXPECT_EQ(connect(test.authority(), test.userinfo()).status, 200U);
@@ -30,6 +32,38 @@ struct Http2Raw : BoundaryTest {
         if (frame->type == NGHTTP2_PING) return "PING";
       }
       return "end";
+    }
+    /// What becomes of it: "GOAWAY 1" (and the end), "RST_STREAM 1", "end", or "fine" where the connection
+    /// goes on as if nothing had been.
+    std::string verdict_on(const std::string& bytes) {
+      // An answer to PING overtakes what else is to be said, but not what was said before the PING came.
+      send(bytes + h2::frame(NGHTTP2_PING, 0, 0, "sentinel"));
+      for (int pongs = 0;;) {
+        const auto frame = h2::read_frame(stream());
+        if (!frame) return "end";
+        const auto code = [&](std::size_t at) {
+          return std::to_string(static_cast<unsigned char>(frame->payload.at(at + 3)));
+        };
+        if (frame->type == NGHTTP2_RST_STREAM && code(0) != "0") return "RST_STREAM " + code(0);
+        if (frame->type == NGHTTP2_GOAWAY) return "GOAWAY " + code(4) + (goes_on() ? " and no end" : "");
+        if (frame->type != NGHTTP2_PING || frame->payload != "sentinel") continue;
+        if (++pongs == 2) return "fine";
+        send(h2::frame(NGHTTP2_PING, 0, 0, "sentinel"));
+      }
+    }
+    /// Until the response to the last request has ended.
+    void await_response() {
+      for (auto frame = h2::read_frame(stream()); frame; frame = h2::read_frame(stream())) {
+        if (frame->type <= NGHTTP2_HEADERS && (frame->flags & NGHTTP2_FLAG_END_STREAM) != 0) return;
+      }
+      ADD_FAILURE() << "no response";
+    }
+    /// Behind a GOAWAY nothing but what was under way, and the end (RFC 9113 5.4.1).
+    bool goes_on() {
+      for (int frames = 0; frames < 1000; ++frames) {
+        if (!h2::read_frame(stream())) return false;
+      }
+      return true;
     }
     /// Whether the flood was ended with GOAWAY, while it still went on.
     std::string flood(const std::string& piece, int times) {
@@ -86,6 +120,29 @@ struct RawH2Origin {
   }
 
   RawPeer listener;
+};
+
+/// A client of HTTP/2 at an origin without TLS.
+struct PlainHttp2 : standin::test::TestClient {
+  PlainHttp2(Http2Raw& test, const std::string& host)
+      : TestClient(test.start().port()),
+        authority(host),
+        peer(tunnel(test.userinfo()), standin::test::H2Peer::Role::client) {}
+  standin::test::Stream& tunnel(const std::string& userinfo) {
+    EXPECT_EQ(connect(authority, userinfo).status, 200U);
+    return stream();
+  }
+  std::int32_t ask(const std::string& method, bool goes_on = false) {
+    const auto id =
+        peer.request({{{":method", method}, {":scheme", "http"}, {":authority", authority}, {":path", "/"}},
+                      {},
+                      {},
+                      goes_on});
+    peer.flush();
+    return id;
+  }
+  std::string authority;
+  standin::test::H2Peer peer;
 };
 
 }  // namespace standin::proxy::test
