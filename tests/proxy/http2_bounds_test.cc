@@ -48,6 +48,15 @@ TEST_F(Http2Bounds, HeadsAndPrefacesThatNeverEndAreEnded) {
   EXPECT_THAT(interceptor.refused(), Contains(HasSubstr("a head that does not end")));
 }
 
+TEST_F(Http2Bounds, PrefaceWithoutTlsThatNeverEndsIsEnded) {
+  options.limits.client_head = seconds(1);
+  bind("http://" + raw.authority());
+  Outside client(*this);
+  EXPECT_EQ(client.connect(raw.authority(), userinfo()).status, 200U);
+  client.send(h2::preface.substr(0, 12));
+  EXPECT_TRUE(client.at_end());
+}
+
 TEST_F(Http2Bounds, ResponseHeadThatNeverEndsIsEnded) {
   options.limits.client_head = seconds(1);
   bind("http://" + raw.authority());
