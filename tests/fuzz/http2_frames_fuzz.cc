@@ -88,7 +88,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   const Conversation whole = converse(bytes, bytes.size());
   // What a flood is depends on how much comes at once.
   if (size >= 2048 || whole.was_given_up) return 0;
-  for (const std::size_t piece : {1, 7}) {
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{7}}) {
     const Conversation cut = converse(bytes, piece);
     require(cut.requests == whole.requests && cut.unfinished_head == whole.unfinished_head);
   }
