@@ -35,6 +35,13 @@ bool is_of_the_peers_making(std::uint32_t error) noexcept {
          error == NGHTTP2_STREAM_CLOSED || error == NGHTTP2_FRAME_SIZE_ERROR;
 }
 
+nghttp2_data_provider provider_of(Http2Stream& stream, nghttp2_data_source_read_callback read) {
+  nghttp2_data_provider provider;
+  provider.source.ptr = &stream;
+  provider.read_callback = read;
+  return provider;
+}
+
 Http2Session& of(void* user_data) { return *static_cast<Http2Session*>(user_data); }
 
 }  // namespace
@@ -244,9 +251,11 @@ Http2StreamPointer Http2Session::find(std::int32_t id) const {
 
 bool Http2Session::feed(std::string_view bytes) {
   const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
-  if (!patience_.look_at(bytes)) return calm("a flood of frames that are of no use"), false;
-  if (role_ == Role::server && resets_ > resets_forgiven && resets_ > seen_ / 4 * 3)
-    return calm("requests taken back over and over"), false;
+  const bool is_undone = role_ == Role::server && resets_ > resets_forgiven && resets_ > seen_ / 4 * 3;
+  if (is_undone || !patience_.look_at(bytes)) {
+    calm(is_undone ? "requests taken back over and over" : "a flood of frames that are of no use");
+    return false;
+  }
   is_feeding_ = true;
   const ssize_t taken = nghttp2_session_mem_recv(session_, data, bytes.size());
   is_feeding_ = false;
@@ -373,17 +382,6 @@ void Http2Session::close(std::int32_t id, std::uint32_t error) {
   if (error != NGHTTP2_NO_ERROR && !stream->failed()) stream->fault = "a body that is none";
   if (stream->changed) stream->changed();
 }
-
-namespace {
-
-nghttp2_data_provider provider_of(Http2Stream& stream, nghttp2_data_source_read_callback read) {
-  nghttp2_data_provider provider;
-  provider.source.ptr = &stream;
-  provider.read_callback = read;
-  return provider;
-}
-
-}  // namespace
 
 void Http2Session::respond(Http2Stream& stream, const Http2Block& head, bool ends) {
   const auto list = head.to_nghttp2();

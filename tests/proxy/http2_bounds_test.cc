@@ -102,8 +102,9 @@ TEST_F(Http2Bounds, RequestThatMayHaveBeenActedOnIsNotSentAgain) {
 }
 
 TEST_F(Http2Bounds, OriginThatAnswersPingsMayTakeItsTime) {
-  options.limits.http2_silence = options.limits.http2_answer = seconds(1);
-  options.limits.client_head = seconds(3);
+  options.limits.http2_silence = seconds(1);
+  options.limits.http2_answer = seconds(2);
+  options.limits.client_head = seconds(4);
   bind("http://" + raw.authority());
   PlainHttp2 client(*this, raw.authority());
   const auto id = client.ask("GET");
