@@ -1,5 +1,7 @@
 #include "proxy/bound.h"
 
+#include <algorithm>
+
 #include "proxy/http2_server.h"
 #include "proxy/request.h"
 
@@ -47,7 +49,8 @@ Task<bool> begins_with_preface(Client& client, const Limits& limits) {
     const Io io = client.stream.try_read(client.inbox.space());
     if (io.ok()) {
       client.inbox.commit(io.count);
-      client.watch.expires = Clock::now() + limits.client_head;
+      // From the first byte on, however slowly the others come.
+      client.watch.expires = std::min(client.watch.expires, Clock::now() + limits.client_head);
       continue;
     }
     if (!io.must_wait()) co_return false;

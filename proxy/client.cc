@@ -7,6 +7,7 @@ namespace standin::proxy {
 
 void Watch::look(Clock::time_point now) noexcept {
   if (now > expires) client->abort();
+  if (http2) http2->look(now);
   if (!origin || !client->peer_is_gone()) {
     silent_looks = 0;
   } else if (++silent_looks > 1) {

@@ -1,6 +1,5 @@
 #include "proxy/exchange.h"
 
-#include <array>
 #include <charconv>
 
 #include <boost/asio/co_spawn.hpp>
@@ -70,6 +69,7 @@ struct Transfer {
   ResponseHead response;
   BodyFlow response_body;
   std::optional<Refusal> refusal;  // of a transform
+  bool body_went_on = false;       // of the request's: what came before is no longer at hand
   bool client_left = false;        // before anything was sent
   bool answered = false;           // download() has ended: upload() must, too
 };
@@ -90,9 +90,11 @@ Task<Upload> upload(Transfer& t) {
   // connection under an answer that the client has yet to read: `answered` says it instead.
   co_await asio::this_coro::throw_if_cancelled(false);
   while (!t.request_body.ended()) {
+    if (t.request_body.outlet().payload() > 0) t.body_went_on = true;
     t.request_body.clear();
     BodyRead read = BodyRead::ok;
     if (!t.request_body.has_more()) read = co_await t.client.read_body(t.request_body.inlet());
+    if (read == BodyRead::ok) t.body_went_on = true;
     if (t.answered) co_return Upload::broken_off;
     Upload fault = Upload::done;
     if (read != BodyRead::ok) {
@@ -210,15 +212,6 @@ Task<Download> download(Transfer& t) {
   co_return co_await relay_response_body(t);
 }
 
-bool is_idempotent(std::string_view method) noexcept {  // RFC 9110 9.2.2
-  static constexpr std::array<std::string_view, 6> methods = {"GET",   "HEAD", "OPTIONS",
-                                                              "TRACE", "PUT",  "DELETE"};
-  for (const auto m : methods) {
-    if (m == method) return true;
-  }
-  return false;
-}
-
 Refusal refusal_for(Download how, Upload upload, const Origin& origin) {
   if (upload == Upload::malformed)
     return {400, "bad_request", "the request's body is malformed", "what the client sent of it is none"};
@@ -229,6 +222,10 @@ Refusal refusal_for(Download how, Upload upload, const Origin& origin) {
   if (how == Download::proxy_refused) {
     return {502, "upstream_unreachable", "the company's proxy wants other credentials (407)",
             "correct the user and password in HTTP_PROXY of standin's environment"};
+  }
+  if (how == Download::unprocessed) {
+    return {502, "upstream_unreachable", origin.to_string() + " did nothing about the request, it says",
+            "try again: the request's body had begun, and so could not be sent once more"};
   }
   return {502, "upstream_unreachable", origin.to_string() + " closed the connection without an answer",
           "try again"};
@@ -402,7 +399,6 @@ Task<void> forward(ClientSide& client, const RequestHead& head, const PoolPointe
     }
     // How an unknown length is told is the connection's: HTTP/2 needs no chunks.
     t.request_body.outlet().set_framing(t.origin->http1() ? t.request_framing : Framing::length);
-    const bool was_whole = t.request_body.ended();
     const bool was_reused = t.origin->is_reused();
     client.watch(t.origin.get());
     ended = co_await exchange_once(t);
@@ -411,7 +407,7 @@ Task<void> forward(ClientSide& client, const RequestHead& head, const PoolPointe
     const bool repeatable =
         ended.download == Download::unprocessed ||
         (ended.download == Download::no_answer && was_reused && is_idempotent(client.method));
-    again = repeatable && was_whole && ++attempts < most_attempts && !client.is_aborted();
+    again = repeatable && !t.body_went_on && ++attempts < most_attempts && !client.is_aborted();
   }
   recorded.outcome.status = t.response.status;
   recorded.outcome.request_bytes = t.request_body.outlet().payload();

@@ -93,6 +93,11 @@ void Http1ClientSide::abort() noexcept {
 Task<bool> Http1OriginSide::write_head(const RequestHead& head, Framing framing, Reframed reframed,
                                        BodyPieces& first) {
   is_head_request_ = head.method == "HEAD";
+  if (may_hang_up_on_http1() && !(first.ended() && is_idempotent(head.method))) {
+    // Once it had hung up, nobody could tell whether it has acted on this.
+    unsent_ = co_await upstream_.speaks_only_http2(upstream_.pool(connection_->pool->origin));
+    if (unsent_) co_return false;
+  }
   WipingBuffer out;
   write_request_head(out, head, connection_->pool->origin, framing, reframed, connection_->by_proxy);
   append(out, first.bytes());
@@ -103,19 +108,32 @@ Task<bool> Http1OriginSide::write_body(BodyPieces& pieces) {
   return connection_->stream.write_all(pieces.bytes());
 }
 
+/// TLS was agreed on without a protocol, though HTTP/1.1 was offered, and nothing was ever answered in it: so
+/// begin origins that speak HTTP/2 alone and do not say so by an alert (RFC 7301 3.2).
+bool Http1OriginSide::may_hang_up_on_http1() const noexcept {
+  const OriginPool& pool = *connection_->pool;
+  return !pool.answered_http1 && pool.speaks == OriginPool::Speaks::unknown && connection_->stream.is_tls() &&
+         !has_chosen_protocol(connection_->stream.ssl());
+}
+
 Task<Answer> Http1OriginSide::read_head(ResponseHead& into) {
+  if (unsent_) co_return Answer::unprocessed;
   response_.emplace();
   const HeadRead read = co_await proxy::read_head(connection_->stream, inbox_, limits_.max_head_bytes);
   began_ = began_ || !inbox_.empty();
+  OriginPool& pool = *connection_->pool;
   if (read.end != HeadRead::End::whole) {
     const bool is_none = read.end == HeadRead::End::nothing || read.end == HeadRead::End::cut;
-    co_return is_none && !began_ ? Answer::none : Answer::malformed;
+    if (!is_none || began_) co_return Answer::malformed;
+    if (may_hang_up_on_http1()) unsent_ = co_await upstream_.speaks_only_http2(upstream_.pool(pool.origin));
+    co_return unsent_ ? Answer::unprocessed : Answer::none;
   }
   if (is_head_request_) response_->skip(true);
   const auto bytes = inbox_.bytes().substr(0, read.length);
   if (!response_->parse_head(bytes).empty() || !response_->check_framing().empty())
     co_return Answer::malformed;
   inbox_.consume(read.length);
+  pool.answered_http1 = true;
   into.status = response_->status;
   into.reason = response_->reason;
   into.fields = std::move(response_->fields);

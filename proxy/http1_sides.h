@@ -68,14 +68,17 @@ class Http1OriginSide final : public OriginSide {
   [[nodiscard]] Http1OriginSide* http1() noexcept override { return this; }
 
  private:
+  bool may_hang_up_on_http1() const noexcept;
+
   UpstreamPointer connection_;
   Upstream& upstream_;
   const Limits& limits_;
   Inbox inbox_;
   std::optional<ResponseParser> response_;
   bool is_head_request_ = false;
-  bool began_ = false;  // a byte of the response came
-  bool ended_ = false;  // the connection did
+  bool began_ = false;   // a byte of the response came
+  bool ended_ = false;   // the connection did
+  bool unsent_ = false;  // the origin turned out to speak nothing but HTTP/2
 };
 
 }  // namespace standin::proxy

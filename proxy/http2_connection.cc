@@ -1,5 +1,8 @@
 #include "proxy/http2_connection.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
@@ -14,8 +17,48 @@ constexpr std::size_t output_turn = 32 * 1024;
 
 void Http2Connection::say_goodbye() noexcept {
   if (std::exchange(said_goodbye_, true) || !reading_) return;
+  session.go_away(NGHTTP2_NO_ERROR);
+  last_words();
+}
+
+bool Http2Connection::has_overdue_head(Clock::time_point now) noexcept {
+  const auto head = session.patience().unfinished_head();
+  if (head != std::exchange(unfinished_head_, head)) head_began_ = now;
+  return head && now - head_began_ > limits_.client_head;
+}
+
+Http2Pulse::Signs Http2Connection::signs() noexcept {
+  // A question of ours, or a head, is no upload.
+  constexpr int upload = 16 * 1024;
+  int unsent = 0;
+  if (::ioctl(stream_.descriptor(), SIOCOUTQ, &unsent) != 0) unsent = 0;
+  const int before = std::exchange(unsent_, unsent);
+  return {std::exchange(heard_, false),
+          before > upload &&
+              unsent<before, session.patience().news() + session.streams_seen(), session.active()> 0};
+}
+
+void Http2Connection::look(Clock::time_point now) noexcept {
+  if (!reading_) return;
+  session.patience().forgive();
+  if (has_overdue_head(now)) {
+    session.calm("a head that does not end");
+    last_words();
+    return stream_.abort();
+  }
+  if (role_ == Http2Session::Role::server) return;
+  const auto next = pulse_.look(now, signs(), limits_);
+  if (next == Http2Pulse::Next::ask) {
+    session.ask();
+    kick();
+  } else if (next == Http2Pulse::Next::give_up) {
+    session.lose();  // at once: nobody is to put a request on it
+    stream_.abort();
+  }
+}
+
+void Http2Connection::last_words() noexcept {
   try {
-    session.go_away(NGHTTP2_NO_ERROR);
     WipingBuffer out;
     session.output(out, output_turn);
     (void)stream_.try_write(view(out));
@@ -61,6 +104,7 @@ Task<void> Http2Connection::run(std::shared_ptr<Http2Connection> c, Inbox& early
     const Io io = c->stream_.try_read(early.space());
     if (io.ok()) {
       early.commit(io.count);
+      c->heard_ = true;
     } else if (io.must_wait()) {
       early.release();
       goes_on = co_await c->stream_.wait(io.end);

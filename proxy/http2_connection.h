@@ -1,6 +1,7 @@
 #pragma once
 
 #include "proxy/http1.h"
+#include "proxy/http2_pulse.h"
 #include "proxy/http2_session.h"
 #include "proxy/inbox.h"
 #include "proxy/sides.h"
@@ -27,8 +28,14 @@ class Change {
 /// An HTTP/2 session on a stream, which must outlive run(). Shared by run(), its writer and the exchanges.
 class Http2Connection {
  public:
-  Http2Connection(Stream& stream, const Executor& executor, Http2Session::Role role)
-      : session(role), stream_(stream), executor_(executor), output_(executor) {}
+  Http2Connection(Stream& stream, const Executor& executor, Http2Session::Role role, const Limits& limits)
+      : session(role),
+        stream_(stream),
+        executor_(executor),
+        output_(executor),
+        role_(role),
+        limits_(limits),
+        pulse_(Clock::now()) {}
 
   Http2Session session;
 
@@ -36,11 +43,15 @@ class Http2Connection {
   void kick() noexcept { output_.notify(); }
   /// The run ends: tells the peer, as far as there is room at once.
   void say_goodbye() noexcept;
+  /// What is left to say, as far as there is room at once: for where it is about to be aborted.
+  void last_words() noexcept;
   /// Nobody needs it any more.
   void close() noexcept {
     session.go_away(NGHTTP2_NO_ERROR);
     kick();
   }
+  /// Once a second: ends it where a head does not end, or where the origin does not answer.
+  void look(Clock::time_point now) noexcept;
   [[nodiscard]] bool has_ended() const noexcept { return !reading_; }
   [[nodiscard]] bool said_goodbye() const noexcept { return said_goodbye_; }
   [[nodiscard]] const Executor& executor() const noexcept { return executor_; }
@@ -54,10 +65,19 @@ class Http2Connection {
 
  private:
   static Task<void> write(std::shared_ptr<Http2Connection> connection);
+  bool has_overdue_head(Clock::time_point now) noexcept;
+  Http2Pulse::Signs signs() noexcept;
 
   Stream& stream_;
   Executor executor_;
   Change output_;
+  const Http2Session::Role role_;
+  const Limits& limits_;
+  Http2Pulse pulse_;
+  std::optional<std::uint64_t> unfinished_head_;  // at the last look
+  Clock::time_point head_began_;                  // no later than a second after it did
+  bool heard_ = false;                            // since the last look
+  int unsent_ = 0;                                // at the last look: bytes that the other end did not take
   bool reading_ = true;
   bool writing_ = true;
   bool said_goodbye_ = false;

@@ -18,7 +18,8 @@ struct Server {
         origin(o),
         boundary(b),
         pool(b.upstream.pool(o)),
-        connection(std::make_shared<Http2Connection>(c.stream, executor, Http2Session::Role::server)),
+        connection(
+            std::make_shared<Http2Connection>(c.stream, executor, Http2Session::Role::server, b.limits)),
         ended(executor) {}
 
   Client& client;

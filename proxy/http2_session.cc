@@ -1,13 +1,11 @@
 #include "proxy/http2_session.h"
 
-#include <malloc.h>
-#include <string.h>
-
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <cstring>
 #include <new>
+
+#include "proxy/http2_memory.h"
 
 namespace standin::proxy {
 
@@ -26,25 +24,22 @@ constexpr std::int32_t client_connection_window = 32 * 1024 * 1024;
 constexpr std::uint64_t resets_forgiven = 500;
 constexpr std::uint64_t empty_data_forgiven = 1000;
 
-// nghttp2 keeps copies of fields, some of which are secrets: whatever it frees is wiped.
-void* wiping_malloc(std::size_t size, void*) { return std::malloc(size); }
-void* wiping_calloc(std::size_t count, std::size_t size, void*) { return std::calloc(count, size); }
-void wiping_free(void* p, void*) {
-  if (p) explicit_bzero(p, ::malloc_usable_size(p));
-  std::free(p);
-}
-void* wiping_realloc(void* p, std::size_t size, void*) {
-  if (!p) return std::malloc(size);
-  void* larger = std::malloc(size);
-  if (!larger) return nullptr;
-  std::memcpy(larger, p, std::min(size, ::malloc_usable_size(p)));
-  wiping_free(p, nullptr);
-  return larger;
-}
-
 std::string_view text_of(const nghttp2_rcbuf* buffer) {
   const nghttp2_vec v = nghttp2_rcbuf_get_buf(const_cast<nghttp2_rcbuf*>(buffer));
   return {reinterpret_cast<const char*>(v.base), v.len};
+}
+
+/// Streams that we had to end for what came on them cost us as much as those that were taken back.
+bool is_of_the_peers_making(std::uint32_t error) noexcept {
+  return error == NGHTTP2_PROTOCOL_ERROR || error == NGHTTP2_FLOW_CONTROL_ERROR ||
+         error == NGHTTP2_STREAM_CLOSED || error == NGHTTP2_FRAME_SIZE_ERROR;
+}
+
+nghttp2_data_provider provider_of(Http2Stream& stream, nghttp2_data_source_read_callback read) {
+  nghttp2_data_provider provider;
+  provider.source.ptr = &stream;
+  provider.read_callback = read;
+  return provider;
 }
 
 Http2Session& of(void* user_data) { return *static_cast<Http2Session*>(user_data); }
@@ -148,6 +143,9 @@ struct Http2Session::Callbacks {
   static int on_frame_send(nghttp2_session*, const nghttp2_frame* frame, void* data) {
     return guarded([&] {
       Http2Session& s = of(data);
+      if (frame->hd.type == NGHTTP2_DATA) s.patience_.data_sent();
+      if (frame->hd.type == NGHTTP2_RST_STREAM && is_of_the_peers_making(frame->rst_stream.error_code))
+        ++s.resets_;
       if (frame->hd.type != NGHTTP2_GOAWAY || frame->goaway.error_code == NGHTTP2_NO_ERROR) return 0;
       s.going_away_ = true;
       s.tell_of_connection(nghttp2_http2_strerror(frame->goaway.error_code));
@@ -225,11 +223,13 @@ struct Http2Session::Callbacks {
   }
 };
 
-Http2Session::Http2Session(Role role) : role_(role) {
-  static nghttp2_mem memory = {nullptr, wiping_malloc, wiping_free, wiping_calloc, wiping_realloc};
+Http2Session::Http2Session(Role role)
+    : role_(role),
+      patience_(role == Role::server ? Http2Patience::Preface::expected : Http2Patience::Preface::none) {
   const bool is_server = role == Role::server;
   const auto make = is_server ? nghttp2_session_server_new3 : nghttp2_session_client_new3;
-  if (make(&session_, Callbacks::get(), this, Callbacks::options(), &memory) != 0) throw std::bad_alloc();
+  if (make(&session_, Callbacks::get(), this, Callbacks::options(), wiping_memory()) != 0)
+    throw std::bad_alloc();
   const std::array<nghttp2_settings_entry, 4> settings = {{
       {is_server ? NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS : NGHTTP2_SETTINGS_ENABLE_PUSH,
        is_server ? max_streams : 0},
@@ -251,6 +251,11 @@ Http2StreamPointer Http2Session::find(std::int32_t id) const {
 
 bool Http2Session::feed(std::string_view bytes) {
   const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
+  const bool is_undone = role_ == Role::server && resets_ > resets_forgiven && resets_ > seen_ / 4 * 3;
+  if (is_undone || !patience_.look_at(bytes)) {
+    calm(is_undone ? "requests taken back over and over" : "a flood of frames that are of no use");
+    return false;
+  }
   is_feeding_ = true;
   const ssize_t taken = nghttp2_session_mem_recv(session_, data, bytes.size());
   is_feeding_ = false;
@@ -266,6 +271,8 @@ bool Http2Session::feed(std::string_view bytes) {
   }
   return nghttp2_session_want_read(session_) != 0;
 }
+
+void Http2Session::ask() noexcept { nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr); }
 
 void Http2Session::output(WipingBuffer& into, std::size_t most) {
   while (into.size() < most) {
@@ -336,12 +343,13 @@ void Http2Session::receive_head(Http2Stream& stream, const nghttp2_frame& frame)
 void Http2Session::receive(const nghttp2_frame& frame) {
   const bool ends = (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
   if (frame.hd.type == NGHTTP2_GOAWAY) going_away_ = true;
-  if (frame.hd.type == NGHTTP2_RST_STREAM && role_ == Role::server) {
-    // Requests that are taken back as soon as they are made cost them nothing and us a request each.
-    if (++resets_ > resets_forgiven && resets_ > seen_ / 4 * 3) calm("requests taken back over and over");
-  }
+  // Requests that are taken back as soon as they are made cost them nothing and us a request each.
+  if (frame.hd.type == NGHTTP2_RST_STREAM) ++resets_;
+  if (frame.hd.type == NGHTTP2_HEADERS) patience_.message_came();
   if (frame.hd.type == NGHTTP2_DATA) {
-    empty_data_ = frame.hd.length == 0 && !ends ? empty_data_ + 1 : 0;
+    const bool is_empty = frame.hd.length <= frame.data.padlen;
+    if (!is_empty) patience_.data_came();
+    empty_data_ = is_empty && !ends ? empty_data_ + 1 : 0;
     if (empty_data_ > empty_data_forgiven) calm("a flood of empty frames");
   }
   const auto stream = find(frame.hd.stream_id);
@@ -374,17 +382,6 @@ void Http2Session::close(std::int32_t id, std::uint32_t error) {
   if (error != NGHTTP2_NO_ERROR && !stream->failed()) stream->fault = "a body that is none";
   if (stream->changed) stream->changed();
 }
-
-namespace {
-
-nghttp2_data_provider provider_of(Http2Stream& stream, nghttp2_data_source_read_callback read) {
-  nghttp2_data_provider provider;
-  provider.source.ptr = &stream;
-  provider.read_callback = read;
-  return provider;
-}
-
-}  // namespace
 
 void Http2Session::respond(Http2Stream& stream, const Http2Block& head, bool ends) {
   const auto list = head.to_nghttp2();

@@ -12,6 +12,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include "proxy/http2_block.h"
+#include "proxy/http2_patience.h"
 
 namespace standin::proxy {
 
@@ -84,6 +85,12 @@ class Http2Session {
   /// No new streams; those that are open end with `error` unless it is NO_ERROR.
   void go_away(std::uint32_t error) noexcept;
 
+  /// A peer that is too slow, or too busy with nothing: GOAWAY, ENHANCE_YOUR_CALM.
+  void calm(std::string_view why);
+  /// A PING: whoever is there answers it.
+  void ask() noexcept;
+  [[nodiscard]] Http2Patience& patience() noexcept { return patience_; }
+
   // Of a server.
   /// Requests whose heads came since the last call.
   std::vector<Http2StreamPointer> take_requests() { return std::exchange(requests_, {}); }
@@ -114,18 +121,18 @@ class Http2Session {
   Http2StreamPointer find(std::int32_t id) const;
   void tell(std::string_view fault);
   void tell_of_connection(std::string_view fault);
-  void calm(std::string_view why);
   void close(std::int32_t id, std::uint32_t error);
   void receive(const nghttp2_frame& frame);
   void receive_head(Http2Stream& stream, const nghttp2_frame& frame);
 
   const Role role_;
+  Http2Patience patience_;
   nghttp2_session* session_ = nullptr;
   std::unordered_map<std::int32_t, Http2StreamPointer> streams_;
   std::vector<Http2StreamPointer> requests_;
   std::vector<std::string_view> faults_;
   std::uint64_t seen_ = 0;
-  std::uint64_t resets_ = 0;      // by the peer
+  std::uint64_t resets_ = 0;      // by the peer, or for what it did
   std::uint64_t empty_data_ = 0;  // frames in a row
   bool connection_fault_told_ = false;
   bool is_feeding_ = false;

@@ -32,6 +32,9 @@ class Replacements {
   std::vector<WipingBuffer> kept_;
 };
 
+/// Doing it twice is doing it once (RFC 9110 9.2.2).
+[[nodiscard]] bool is_idempotent(std::string_view method) noexcept;
+
 /// A request head (RFC 9112 3) between being parsed and being sent. Valid for the length of the
 /// interceptor's call. Replacements are wiped with the head.
 class RequestHead {

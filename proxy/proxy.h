@@ -26,6 +26,10 @@ struct Limits {
   std::chrono::seconds client_head{60};
   std::chrono::seconds upstream_connect{30};  // resolve, connect and TLS handshake together
   std::chrono::seconds pool_idle{60};
+  // An origin of HTTP/2 that is silent for so long while a request waits is asked whether it is still there,
+  // and then has so long to answer before the connection is given up.
+  std::chrono::seconds http2_silence{10};
+  std::chrono::seconds http2_answer{20};
 };
 
 /// connect(2) as somebody else makes it: the errno, 0 for success. Called from the proxy's thread with a

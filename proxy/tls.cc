@@ -164,6 +164,13 @@ OwnedSsl ClientTls::connect(const Origin& origin, SSL_SESSION* session, Offer of
   return ssl;
 }
 
+bool has_chosen_protocol(const SSL* ssl) noexcept {
+  const unsigned char* name = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(ssl, &name, &size);
+  return size > 0;
+}
+
 Protocol chosen_protocol(const SSL* ssl) noexcept {
   const unsigned char* name = nullptr;
   unsigned size = 0;

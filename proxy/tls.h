@@ -55,7 +55,9 @@ class ClientTls {
   OwnedContext context_;
 };
 
-/// What was agreed on (RFC 7301); HTTP/1.1 where nothing was.
+/// Whether anything was agreed on (RFC 7301).
+[[nodiscard]] bool has_chosen_protocol(const SSL* ssl) noexcept;
+/// What was; HTTP/1.1 where nothing was.
 [[nodiscard]] Protocol chosen_protocol(const SSL* ssl) noexcept;
 
 /// Why the handshake with an origin failed, for a person: "its certificate is for another name".

@@ -40,6 +40,20 @@ Refusal not_trusted(const Origin& origin, const std::string& why) {
           "nothing was sent; for a company's own authority set SSL_CERT_FILE in standin's environment"};
 }
 
+/// A handshake that offered HTTP/1.1 alone failed: maybe because of that. Not every origin of HTTP/2 says so.
+void learn_from_refusal(OriginPool& pool, const SSL* ssl) {
+  const unsigned long error = ERR_peek_error();
+  const int reason = ERR_GET_REASON(error);
+  if (reason == SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL) {
+    pool.speaks = OriginPool::Speaks::http2_only;
+  } else if (pool.speaks == OriginPool::Speaks::unknown && !pool.answered_http1 &&
+             SSL_get_verify_result(ssl) == X509_V_OK &&
+             (error == 0 || reason == SSL_R_UNEXPECTED_EOF_WHILE_READING ||
+              reason == SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE || reason == SSL_R_TLSV1_ALERT_INTERNAL_ERROR)) {
+    pool.speaks = OriginPool::Speaks::doubtful;
+  }
+}
+
 /// Reads the answer to our CONNECT, byte by byte: what follows it belongs to the tunnel.
 Task<unsigned> read_connect_status(Stream& stream) {
   std::string head;
@@ -89,8 +103,7 @@ Task<Acquired> Upstream::acquire(PoolPointer pool, Protocol client) {
   if (may_speak_http2(*pool, client)) co_return co_await acquire_http2(std::move(pool));
   auto dialed = co_await acquire_http1(*pool);
   auto* refusal = std::get_if<Refusal>(&dialed);
-  if (refusal && pool->speaks == OriginPool::Speaks::http2_only)
-    co_return co_await acquire_http2(std::move(pool));
+  if (refusal && may_speak_http2(*pool, Protocol::http1)) co_return co_await acquire_http2(std::move(pool));
   if (refusal) co_return std::move(*refusal);
   co_return std::make_unique<Http1OriginSide>(std::move(std::get<UpstreamPointer>(dialed)), *this,
                                               options_.limits);
@@ -133,6 +146,7 @@ void Upstream::sweep(Clock::time_point now) {
       return now - c->idle_since > options_.limits.pool_idle || c->stream.peer_is_gone();
     });
     for (const auto& connection : pool->http2) {
+      connection->look(now);
       const bool is_idle = connection->session.active() == 0;
       if (is_idle && now - connection->idle_since > options_.limits.pool_idle) connection->close();
     }
@@ -159,7 +173,7 @@ void Upstream::stop() noexcept {
 
 void Upstream::prepare(PoolPointer pool, Protocol client) {
   if (may_speak_http2(*pool, client)) {
-    if (pool->http2.empty()) negotiate(pool);
+    if (pool->http2.empty()) (void)negotiate(pool);
     return;
   }
   if (!pool->idle.empty() || pool->ahead.size() >= max_ahead) return;
@@ -221,9 +235,7 @@ Task<Dialed> Upstream::dial_without_limit(OriginPool& pool, ClientTls::Offer off
   SSL_set_app_data(ssl.get(), &pool);
   connection->stream.start_tls(std::move(ssl));
   if (!co_await connection->stream.handshake()) {
-    const int reason = ERR_GET_REASON(ERR_peek_error());
-    if (offer == ClientTls::Offer::http1 && reason == SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL)
-      pool.speaks = OriginPool::Speaks::http2_only;
+    if (offer == ClientTls::Offer::http1) learn_from_refusal(pool, connection->stream.ssl());
     const std::string why = describe_handshake_failure(connection->stream.ssl(), origin);
     pool.session.reset();  // lest a session that the origin chokes on fails every attempt to come
     co_return not_trusted(origin, why);

@@ -57,14 +57,16 @@ class OriginPool {
     Event done;
     std::optional<Refusal> refusal;
   };
-  /// As far as is known: `http2` alone refuses HTTP/1.1, `http1` does not know HTTP/2.
-  enum class Speaks : std::uint8_t { unknown, http1, http2_only };
+  /// As far as is known: `http2` alone refuses HTTP/1.1, `http1` does not know HTTP/2. One that hung up on
+  /// HTTP/1.1 without a word is `doubtful` until it was offered both.
+  enum class Speaks : std::uint8_t { unknown, doubtful, http1, http2_only };
 
   const Origin origin;
   std::vector<UpstreamPointer> idle;
   std::vector<std::shared_ptr<Http2Connection>> http2;
   std::shared_ptr<Negotiation> negotiation;
   Speaks speaks = Speaks::unknown;
+  bool answered_http1 = false;
   OwnedSession session;
   std::list<std::shared_ptr<Ahead>> ahead;
   Clock::time_point last_used;
@@ -87,6 +89,9 @@ class Upstream {
   std::unique_ptr<OriginSide> acquire_now(const PoolPointer& pool, Protocol client);
   /// Begins to make one, for the acquire() that is about to come, unless one is there.
   void prepare(PoolPointer pool, Protocol client);
+  /// Whether the origin takes HTTP/2 and hung up, or may be about to, on whoever offered HTTP/1.1 alone:
+  /// finds out by offering both, which is one more connection. Where it does, every later acquire() knows.
+  Task<bool> speaks_only_http2(PoolPointer pool);
   /// Takes a connection back whose last exchange ended cleanly.
   void release(UpstreamPointer connection);
   /// Closes what has been idle for too long, and forgets origins that nobody has used for long: a child may
@@ -115,7 +120,7 @@ class Upstream {
   Task<Dialed> acquire_http1(OriginPool& pool);
   Task<Acquired> acquire_http2(PoolPointer pool);
   bool may_speak_http2(const OriginPool& pool, Protocol client) const noexcept;
-  void negotiate(const PoolPointer& pool);
+  std::shared_ptr<OriginPool::Negotiation> negotiate(const PoolPointer& pool);
   Task<void> dial_negotiating(PoolPointer pool, std::shared_ptr<OriginPool::Negotiation> negotiation);
   Task<void> keep(PoolPointer pool, UpstreamPointer connection, std::shared_ptr<Http2Connection> http2);
   Task<Dialed> dial(OriginPool& pool, ClientTls::Offer offer);

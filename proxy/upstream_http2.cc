@@ -29,8 +29,9 @@ std::shared_ptr<Http2Connection> with_room(const OriginPool& pool) {
 }  // namespace
 
 bool Upstream::may_speak_http2(const OriginPool& pool, Protocol client) const noexcept {
-  if (pool.speaks == OriginPool::Speaks::http2_only) return true;
-  if (client != Protocol::http2 || pool.speaks == OriginPool::Speaks::http1) return false;
+  using Speaks = OriginPool::Speaks;
+  if (pool.speaks == Speaks::http2_only || pool.speaks == Speaks::doubtful) return true;
+  if (client != Protocol::http2 || pool.speaks == Speaks::http1) return false;
   // In plain HTTP the client's own certainty has to do (RFC 9113 3.3); a company's proxy knows no such thing.
   return pool.origin.scheme == Scheme::https || way_out(pool.origin) == nullptr;
 }
@@ -50,18 +51,29 @@ Task<Acquired> Upstream::acquire_http2(PoolPointer pool) {
   while (pool->speaks != OriginPool::Speaks::http1) {
     if (auto connection = with_room(*pool))
       co_return std::make_unique<Http2OriginSide>(std::move(connection), std::move(pool));
-    negotiate(pool);
-    const auto negotiation = pool->negotiation;
+    const auto negotiation = negotiate(pool);
     co_await negotiation->done.wait();
     if (negotiation->refusal) co_return *negotiation->refusal;
   }
   co_return co_await acquire(std::move(pool), Protocol::http1);
 }
 
-void Upstream::negotiate(const PoolPointer& pool) {
-  if (pool->negotiation) return;
-  pool->negotiation = std::make_shared<OriginPool::Negotiation>(executor_);
-  asio::co_spawn(executor_, dial_negotiating(pool, pool->negotiation), asio::detached);
+Task<bool> Upstream::speaks_only_http2(PoolPointer pool) {
+  if (pool->speaks == OriginPool::Speaks::unknown) pool->speaks = OriginPool::Speaks::doubtful;
+  if (pool->speaks == OriginPool::Speaks::doubtful) {
+    const auto negotiation = negotiate(pool);
+    co_await negotiation->done.wait();
+  }
+  co_return pool->speaks == OriginPool::Speaks::http2_only;
+}
+
+std::shared_ptr<OriginPool::Negotiation> Upstream::negotiate(const PoolPointer& pool) {
+  if (pool->negotiation) return pool->negotiation;
+  const auto negotiation = std::make_shared<OriginPool::Negotiation>(executor_);
+  pool->negotiation = negotiation;
+  // Which may have ended when this returns.
+  asio::co_spawn(executor_, dial_negotiating(pool, negotiation), asio::detached);
+  return negotiation;
 }
 
 Task<void> Upstream::dial_negotiating(PoolPointer pool,
@@ -74,7 +86,9 @@ Task<void> Upstream::dial_negotiating(PoolPointer pool,
     // Out of memory: an empty refusal.
   }
   UpstreamPointer connection;
+  const bool was_doubtful = pool->speaks == OriginPool::Speaks::doubtful;
   if (auto* refusal = std::get_if<Refusal>(&dialed)) {
+    if (was_doubtful) pool->speaks = OriginPool::Speaks::unknown;
     negotiation->refusal = std::move(*refusal);
   } else {
     connection = std::move(std::get<UpstreamPointer>(dialed));
@@ -83,11 +97,13 @@ Task<void> Upstream::dial_negotiating(PoolPointer pool,
     if (!is_http2) {
       pool->speaks = OriginPool::Speaks::http1;
       release(std::move(connection));
+    } else if (was_doubtful) {
+      pool->speaks = OriginPool::Speaks::http2_only;
     }
   }
   if (connection && !stopped_) {
-    const auto http2 =
-        std::make_shared<Http2Connection>(connection->stream, executor_, Http2Session::Role::client);
+    const auto http2 = std::make_shared<Http2Connection>(connection->stream, executor_,
+                                                         Http2Session::Role::client, options_.limits);
     http2->idle_since = Clock::now();
     pool->http2.push_back(http2);
     asio::co_spawn(executor_, keep(pool, std::move(connection), http2), asio::detached);
@@ -100,7 +116,9 @@ Task<void> Upstream::keep(PoolPointer pool, UpstreamPointer connection,
                           std::shared_ptr<Http2Connection> http2) {
   Inbox inbox;
   const std::function<void()> heard = [&] {
-    if (http2->has_ended()) connection->stream.abort();
+    if (!http2->has_ended()) return;
+    http2->last_words();
+    connection->stream.abort();
   };
   co_await Http2Connection::run(http2, inbox, heard);
   std::erase(pool->http2, http2);

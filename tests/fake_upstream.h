@@ -27,7 +27,7 @@ class FakeUpstream {
     std::uint16_t port = 0;
     std::string address = "127.0.0.1";  // another one only in a network namespace
     int max_tls_version = 0;            // TLS1_2_VERSION: nothing newer
-    std::string alpn = {};              // the one protocol it chooses where offered, "http/1.1"
+    std::string alpn = "http/1.1";      // the one protocol it chooses where offered; empty: knows of none
   };
   explicit FakeUpstream(Options options);
   FakeUpstream() : FakeUpstream(Options{}) {}

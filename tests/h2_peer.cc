@@ -193,16 +193,42 @@ H2Message& H2Peer::await_end(std::int32_t id) {
 
 namespace {
 
-int choose_alpn(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* in,
+int choose_alpn(SSL* ssl, const unsigned char** out, unsigned char* out_size, const unsigned char* in,
                 unsigned in_size, void* wanted) {
-  const auto& name = *static_cast<const std::string*>(wanted);
-  for (unsigned at = 0; at < in_size && at + 1 + in[at] <= in_size; at += 1U + in[at]) {
-    if (std::string_view(reinterpret_cast<const char*>(in + at + 1), in[at]) != name) continue;
-    *out = in + at + 1;
-    *out_size = in[at];
-    return SSL_TLSEXT_ERR_OK;
-  }
+  using Mismatch = H2Origin::Options::Mismatch;
+  const auto& options = *static_cast<const H2Origin::Options*>(wanted);
+  const auto choose = [&](std::string_view protocol) {
+    for (unsigned at = 0; at < in_size && at + 1 + in[at] <= in_size; at += 1U + in[at]) {
+      if (std::string_view(reinterpret_cast<const char*>(in + at + 1), in[at]) != protocol) continue;
+      *out = in + at + 1;
+      *out_size = in[at];
+      return true;
+    }
+    return false;
+  };
+  if (choose(options.alpn) || (options.knows_http1 && choose("http/1.1"))) return SSL_TLSEXT_ERR_OK;
+  if (options.mismatch == Mismatch::hangs_up) return SSL_TLSEXT_ERR_NOACK;
+  if (options.mismatch == Mismatch::breaks_off)
+    ::shutdown(*static_cast<const int*>(BIO_get_data(SSL_get_rbio(ssl))), SHUT_RDWR);
   return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+std::string_view agreed_protocol(const SSL* ssl) {
+  const unsigned char* name = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(ssl, &name, &size);
+  return {reinterpret_cast<const char*>(name), size};
+}
+
+void serve_http1(Stream& stream) {
+  for (;;) {
+    const std::string head = stream.read_until("\r\n\r\n");
+    if (!head.ends_with("\r\n\r\n")) return;
+    std::string body = "old ";
+    if (const std::size_t at = head.find("ontent-length: "); at != head.npos)
+      body += stream.read_exactly(std::stoul(head.substr(at + 15)));
+    stream.write("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+  }
 }
 
 }  // namespace
@@ -213,7 +239,7 @@ H2Origin::H2Origin(Options options)
     context_.reset(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
     SSL_CTX_use_certificate(context_.get(), options_.certificate->certificate.get());
     SSL_CTX_use_PrivateKey(context_.get(), options_.certificate->key.get());
-    SSL_CTX_set_alpn_select_cb(context_.get(), choose_alpn, &options_.alpn);
+    SSL_CTX_set_alpn_select_cb(context_.get(), choose_alpn, &options_);
   }
   acceptor_ = std::jthread([this] {
     for (;;) {
@@ -251,6 +277,9 @@ void H2Origin::serve(int socket) {
   }
   try {
     if (context_) stream.accept_tls(context_.get(), nullptr);
+    const std::string_view protocol = context_ ? agreed_protocol(stream.tls()) : "h2";
+    if (protocol.empty()) throw StreamError("no protocol was agreed on");
+    if (protocol == "http/1.1") serve_http1(stream);
     H2Peer peer(stream, H2Peer::Role::server, options_.settings);
     if (on_head) peer.on_head = [&](std::int32_t id) { on_head(peer, id); };
     if (on_data) peer.on_data = [&](std::int32_t id, std::string_view piece) { on_data(peer, id, piece); };

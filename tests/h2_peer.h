@@ -106,6 +106,11 @@ class H2Origin {
     std::optional<Certificate> certificate = std::nullopt;
     H2Peer::Settings settings = {};
     std::string alpn = "h2";
+    /// What a client gets that does not offer that: the alert of RFC 7301 3.2, a connection that ends behind
+    /// the handshake (nghttpd), or in the middle of it.
+    enum class Mismatch : std::uint8_t { alert, hangs_up, breaks_off } mismatch = Mismatch::alert;
+    /// Such a client is served in HTTP/1.1 instead: each request gets "old", and its body.
+    bool knows_http1 = false;
   };
   explicit H2Origin(Options options);
   ~H2Origin();

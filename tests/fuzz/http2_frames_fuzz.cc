@@ -1,6 +1,7 @@
 // A client's bytes into the session that serves it: whatever comes, what is let through is a head that both
 // versions of HTTP read alike, the same however the bytes are cut, and what is held is bounded.
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +40,7 @@ std::string describe(const Http2Stream& stream) {
 
 struct Conversation {
   std::vector<std::string> requests;
+  std::optional<std::uint64_t> unfinished_head;
   bool was_given_up = false;  // by either side: what the client still asks then may be read or not
 };
 
@@ -59,6 +61,7 @@ Conversation converse(std::string_view bytes, std::size_t piece) {
     out.clear();
     session.output(out, 1 << 20);
   }
+  found.unfinished_head = session.patience().unfinished_head();
   found.was_given_up = !session.takes_requests();
   std::size_t held = 0;
   for (const auto& stream : streams) held += stream->arrived.size();
@@ -85,6 +88,9 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   const Conversation whole = converse(bytes, bytes.size());
   // What a flood is depends on how much comes at once.
   if (size >= 2048 || whole.was_given_up) return 0;
-  require(converse(bytes, 1).requests == whole.requests && converse(bytes, 7).requests == whole.requests);
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{7}}) {
+    const Conversation cut = converse(bytes, piece);
+    require(cut.requests == whole.requests && cut.unfinished_head == whole.unfinished_head);
+  }
   return 0;
 }

@@ -1,71 +1,14 @@
-#include <thread>
-
-#include "tests/h2_peer.h"
-#include "tests/proxy/test_boundary.h"
+#include "tests/proxy/http2_raw.h"
 
 namespace standin::proxy::test {
 namespace {
 
-using standin::test::Fields;
-namespace h2 = standin::test::h2;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 using testing::StartsWith;
 
-/// A client that says frames no library says.
-struct Http2Attack : BoundaryTest {
-  struct Raw : Outside {
-    explicit Raw(Http2Attack& test) : Outside(test) {
-      EXPECT_EQ(connect(test.authority(), test.userinfo()).status, 200U);
-      start_tls("localhost", test.start().authority_pem(), std::string_view("\x02h2", 3));
-      send(std::string(h2::preface) + h2::settings());
-    }
-    /// "RST_STREAM 1", "GOAWAY 11", "HEADERS", or "end": what the proxy says first about it all.
-    std::string answer() {
-      while (auto frame = h2::read_frame(stream())) {
-        const auto code = [&](std::size_t at) {
-          return std::to_string(static_cast<unsigned char>(frame->payload.at(at + 3)));
-        };
-        if (frame->type == NGHTTP2_RST_STREAM) return "RST_STREAM " + code(0);
-        if (frame->type == NGHTTP2_GOAWAY) return "GOAWAY " + code(4);
-        if (frame->type == NGHTTP2_HEADERS) return "HEADERS";
-        if (frame->type == NGHTTP2_PING) return "PING";
-      }
-      return "end";
-    }
-    /// Whether the flood was ended with GOAWAY, while it still went on.
-    std::string flood(const std::string& piece, int times) {
-      std::jthread sender([&] {
-        try {
-          for (int i = 0; i < times; ++i) send(piece);
-        } catch (const StreamError&) {
-          // Closed under it: as it should be.
-        }
-      });
-      for (std::string said = answer();; said = answer()) {
-        if (said.starts_with("GOAWAY") || said == "end") return said;
-      }
-    }
-  };
-
-  [[nodiscard]] Fields request(const Fields& more = {}) const {
-    Fields all = {{":method", "POST"}, {":scheme", "https"}, {":authority", authority()}, {":path", "/"}};
-    all.insert(all.end(), more.begin(), more.end());
-    return all;
-  }
-  static constexpr std::uint8_t end_headers = NGHTTP2_FLAG_END_HEADERS;
-  static constexpr std::uint8_t end_stream = NGHTTP2_FLAG_END_STREAM;
-  [[nodiscard]] std::string headers(const Fields& fields, std::uint8_t flags = end_headers | end_stream,
-                                    std::uint32_t stream = 1) const {
-    return h2::frame(NGHTTP2_HEADERS, flags, stream, h2::fields(fields));
-  }
-  std::string answer_to(const std::string& bytes) {
-    Raw client(*this);
-    client.send(bytes);
-    return client.answer();
-  }
-};
+struct Http2Attack : Http2Raw {};
 
 TEST_F(Http2Attack, SoundRequestByHandIsAnswered) { EXPECT_EQ(answer_to(headers(request())), "HEADERS"); }
 
@@ -188,7 +131,31 @@ TEST_F(Http2Attack, EveryFloodEndsTheConnectionAndIsToldOnce) {
   for (int i = 0; i < 1000; ++i) settings += h2::settings();
   std::string continuations;
   for (int i = 0; i < 300; ++i) continuations += h2::frame(NGHTTP2_CONTINUATION, 0, 1, "");
+  const auto many = [](std::uint8_t type, std::uint32_t of, const std::string& payload) {
+    std::string bytes;
+    for (int i = 0; i < 1000; ++i) bytes += h2::frame(type, 0, of, payload);
+    return bytes;
+  };
+  std::string padded;
+  for (int i = 0; i < 100; ++i) padded += h2::frame(NGHTTP2_DATA, NGHTTP2_FLAG_PADDED, 1, "\0"s);
+  std::string surplus;  // of a client that does not acknowledge how many streams it may have
+  for (std::uint32_t i = 1; i < 6000; i += 2) surplus += headers(request(), end_headers, i);
+  stream = 1;
+  std::string provoked;  // each ended by us, for what came on it
+  for (int i = 0; i < 1000; ++i, stream += 2)
+    provoked += headers(request(), end_headers, stream) +
+                h2::frame(NGHTTP2_WINDOW_UPDATE, 0, stream, "\x7f\xff\xff\xff"s);
   const std::vector<std::tuple<const char*, std::string, std::string>> floods = {
+      {"PRIORITY", "", many(NGHTTP2_PRIORITY, 1, "\0\0\0\0\1"s)},
+      {"WINDOW_UPDATE of the connection", "", many(NGHTTP2_WINDOW_UPDATE, 0, "\0\0\0\1"s)},
+      {"WINDOW_UPDATE of a stream", open, many(NGHTTP2_WINDOW_UPDATE, 1, "\0\0\0\1"s)},
+      {"unknown frames", "", many(0xfa, 7, "what?")},
+      {"GOAWAY", open, many(NGHTTP2_GOAWAY, 0, std::string(8, '\0'))},
+      {"SETTINGS that change", "", many(NGHTTP2_SETTINGS, 0, "\0\4\0\1\0\0\0\1\0\0\0\0"s)},
+      {"RST_STREAM of what has ended", headers(request()), many(NGHTTP2_RST_STREAM, 1, "\0\0\0\5"s)},
+      {"DATA of padding alone", open, padded},
+      {"streams beyond the limit", "", surplus},
+      {"streams that we have to end", "", provoked},
       {"rapid reset", "", resets},
       {"empty DATA", open, empty},
       {"PING", "", pings},

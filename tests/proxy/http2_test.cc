@@ -113,6 +113,47 @@ TEST_F(Http2Test, ClientOfHttp1ReachesAnOriginThatSpeaksNothingElseThanHttp2) {
   EXPECT_EQ(http2_origin.connections(), 2U);  // the first did not agree on a protocol
 }
 
+TEST_F(Http2Test, ClientOfHttp1ReachesAnOriginThatHangsUpOnHttp1WithoutAWord) {
+  using Mismatch = H2Origin::Options::Mismatch;
+  for (const Mismatch mismatch : {Mismatch::hangs_up, Mismatch::breaks_off}) {
+    for (const std::string method : {"GET", "POST", "PUT"}) {
+      H2Origin curt({.certificate = pki.make_certificate({"localhost"}), .mismatch = mismatch});
+      curt.on_whole = [](H2Peer& peer, std::int32_t id) {
+        peer.respond(id, {{{":status", "200"}}, std::to_string(peer.message(id).body.size()), {}});
+      };
+      proxy.reset();
+      bind("https://" + curt.authority());
+      Session client(*this, curt.authority());
+      const std::string body(method == "GET" ? 0 : 1 << 20, 'b');
+      for (int i = 0; i < 2; ++i) {
+        const Response got = client.request(method, "/", curt.authority(), {}, body);
+        EXPECT_EQ(got.status, 200U) << method;
+        EXPECT_EQ(got.body.bytes, std::to_string(body.size()));
+      }
+      // Those of HTTP/1.1 (one of them may have been made ahead), and the one for all that follows.
+      EXPECT_LE(curt.connections(), 3U) << method;
+    }
+  }
+}
+
+TEST_F(Http2Test, OriginThatOnlyAgreesOnNothingIsSpokenToInHttp1) {
+  FakeUpstream old({.certificate = pki.make_certificate({"localhost"}), .alpn = ""});
+  const std::string host = "localhost:" + std::to_string(old.port());
+  bind(host);
+  Session client(*this, host);
+  EXPECT_EQ(client.get("/").status, 200U);
+  EXPECT_EQ(client.post("/", "first").status, 200U);
+  EXPECT_EQ(old.connections(), 1U);
+  FakeUpstream other({.certificate = pki.make_certificate({"localhost"}), .alpn = ""});
+  const std::string posted = "localhost:" + std::to_string(other.port());
+  proxy.reset();
+  bind(posted);
+  Session poster(*this, posted);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(poster.post("/", "body").status, 200U);
+  EXPECT_EQ(other.connections(), 2U);  // the second to find out what it speaks
+  EXPECT_EQ(other.requests().size(), 3U);
+}
+
 TEST_F(Http2Test, ManyRequestsShareOneConnectionToTheOrigin) {
   H2Session client(*this, http2_origin.authority());
   std::vector<std::int32_t> ids;
@@ -265,6 +306,45 @@ TEST_F(Http2Test, RequestThatTheOriginDidNotLookAtIsSentAgain) {
   H2Session client(*this, http2_origin.authority());
   EXPECT_EQ(client.post("/", "again").body, "again");
   EXPECT_EQ(asked, 2);
+}
+
+TEST_F(Http2Test, OriginThatRequiresHttp1ForARequestGetsItInHttp1) {
+  H2Origin both({.certificate = pki.make_certificate({"localhost"}), .knows_http1 = true});
+  both.on_whole = [](H2Peer& peer, std::int32_t id) { peer.reset(id, NGHTTP2_HTTP_1_1_REQUIRED); };
+  bind("https://" + both.authority());
+  H2Session client(*this, both.authority());
+  EXPECT_EQ(client.post("/", "body", {{"content-length", "4"}}).body, "old body");
+  EXPECT_EQ(client.get("/").body, "old ");
+  EXPECT_EQ(both.connections(), 2U);
+}
+
+TEST_F(Http2Test, BodyThatWasNotBegunIsSentInHttp1AfterAll) {
+  H2Origin both({.certificate = pki.make_certificate({"localhost"}), .knows_http1 = true});
+  both.on_head = [](H2Peer& peer, std::int32_t id) { peer.reset(id, NGHTTP2_HTTP_1_1_REQUIRED); };
+  bind("https://" + both.authority());
+  H2Session client(*this, both.authority());
+  const auto id = client.peer.request({client.head("POST", "/", {{"content-length", "4"}}), {}, {}, true});
+  client.peer.flush();
+  // The proxy has been told before the body comes: it has connected again.
+  while (both.connections() < 2) EXPECT_EQ(client.get("/").field(":status"), "200");
+  client.peer.send(id, "body", true);
+  EXPECT_EQ(client.peer.await_end(id).body, "old body");
+}
+
+TEST_F(Http2Test, BodyThatHasBegunIsNotSentAgainAndItIsSaidWhy) {
+  H2Origin both({.certificate = pki.make_certificate({"localhost"}), .knows_http1 = true});
+  both.on_data = [](H2Peer& peer, std::int32_t id, std::string_view) {
+    if (peer.message(id).body.size() == 8) peer.reset(id, NGHTTP2_HTTP_1_1_REQUIRED);
+  };
+  both.on_head = [](H2Peer&, std::int32_t) {};
+  bind("https://" + both.authority());
+  H2Session client(*this, both.authority());
+  const auto id = client.peer.request({client.head("POST", "/"), "body", {}, true});
+  client.peer.flush();
+  client.peer.send(id, "more", false);
+  const H2Message& got = client.peer.await_end(id);
+  EXPECT_EQ(got.field(":status"), "502");
+  EXPECT_THAT(got.body, HasSubstr("did nothing about the request"));
 }
 
 TEST_F(Http2Test, ConnectionThatTheOriginGivesUpGetsNoMoreRequests) {
