@@ -1,5 +1,6 @@
 #include "proxy/exchange.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -219,6 +220,15 @@ bool is_idempotent(std::string_view method) noexcept {  // RFC 9110 9.2.2
   return false;
 }
 
+/// A body that means nothing to its method (RFC 9110 9.3) is what some origins leave unread, and then take
+/// for the next request: with the head behind it, secret and all, for whatever its last line makes of that.
+/// None is sent behind one.
+bool may_be_left_unread(const Transfer& t) noexcept {
+  static constexpr std::array<std::string_view, 5> methods = {"GET", "HEAD", "OPTIONS", "TRACE", "DELETE"};
+  return t.request_framing != Framing::none &&
+         std::find(methods.begin(), methods.end(), t.client.method) != methods.end();
+}
+
 Refusal refusal_for(Download how, Upload upload, const Origin& origin) {
   if (upload == Upload::malformed)
     return {400, "bad_request", "the request's body is malformed", "what the client sent of it is none"};
@@ -415,7 +425,7 @@ Task<void> forward(ClientSide& client, const RequestHead& head, const PoolPointe
   }
   if (!recorded.outcome.reason.empty()) co_return client.abort();
   client.finish();
-  t.origin->finish(ended.upload == Upload::done);
+  t.origin->finish(ended.upload == Upload::done && !may_be_left_unread(t));
 }
 
 }  // namespace standin::proxy
