@@ -24,15 +24,19 @@ class RequestRecord {
   /// of must not happen.
   void use(const Use& use);
   void refused(const Refused& refused) noexcept;
+  /// Where no credential is to blame.
+  void refused(const proxy::Refusal& refusal) noexcept;
+  [[nodiscard]] std::string_view method() const noexcept { return method_; }
   /// Once, last.
   void ended(const proxy::Outcome& outcome) noexcept;
 
  private:
   [[nodiscard]] JournalEntry entry_for(const char* event, const Use& use) const;
+  [[nodiscard]] std::string path() const;
 
   Journal& journal_;
   const LiveCredentials& credentials_;
-  std::string origin_, method_, path_;
+  std::string origin_, method_, target_;  // as the child sent it: most are never recorded
   std::vector<Use> uses_;
   std::vector<JournalEntry> ends_;  // of uses_, in order
 };
