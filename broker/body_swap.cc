@@ -111,17 +111,16 @@ bool BodySwapper::has_sites() const noexcept {
   return !scope_->form.names.empty() || !scope_->json.names.empty();
 }
 
-bool BodySwapper::has_text_sites() const noexcept { return !scope_->text.names.empty(); }
-
 std::optional<BodySwap> BodySwapper::swap(const proxy::Origin& origin, const proxy::RequestHead& head,
                                           BodyCalls calls) const {
   if (!has_sites() || is_echoed(head.method)) return std::nullopt;
   const auto codings = codings_of(head);
   if (!codings) return std::nullopt;
+  auto unreadable = calls.unreadable;
   auto swap = swap_plain(origin, head, std::move(calls));
   if (!swap || codings->empty()) return swap;
-  swap->transform =
-      std::make_unique<proxy::DecodedBody>(*codings, std::move(swap->transform), proxy::CodedIn::request);
+  swap->transform = std::make_unique<proxy::DecodedBody>(*codings, std::move(swap->transform),
+                                                         proxy::CodedIn::request, std::move(unreadable));
   swap->length = BodySwap::Length::may_change;
   swap->codings = BodySwap::Codings::undone;
   return swap;

@@ -35,8 +35,6 @@ class BodySwapper {
 
   /// Whether any credential of the run has a site in such bodies as swap() looks at.
   [[nodiscard]] bool has_sites() const noexcept;
-  /// ... in the text messages of a WebSocket.
-  [[nodiscard]] bool has_text_sites() const noexcept;
 
   /// nullopt where the body passes untouched and not even looked at: no credential of the run names a site
   /// in such a body; its Content-Type is not there, there twice or malformed; it is in a

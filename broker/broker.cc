@@ -31,11 +31,6 @@ std::vector<proxy::OriginPattern> bound_by(const std::vector<Credential>& creden
 
 std::string_view cut(std::string_view method) { return method.substr(0, max_method_bytes); }
 
-/// To another protocol, a WebSocket perhaps (RFC 9110 7.8).
-bool asks_to_switch(const proxy::RequestHead& head) noexcept {
-  return std::ranges::any_of(head.fields, [](const auto& f) { return proxy::same_name(f.name, "Upgrade"); });
-}
-
 void drop_codings(proxy::RequestHead& head) {
   std::erase_if(head.fields, [](const auto& f) { return proxy::same_name(f.name, "Content-Encoding"); });
 }
@@ -92,6 +87,8 @@ struct Broker::State {
   std::optional<Refused> let_go(const proxy::Origin& origin, const Found& found, RequestRecord& record,
                                 Way way);
   proxy::Refusal refuse(const Refused& refused, RequestRecord& record);
+  void refuse_unreadable(const proxy::Refusal& refusal, RequestRecord& record);
+  [[nodiscard]] bool may_send_what_is_scrubbed(const proxy::Origin& origin) const noexcept;
   void refuse_connect(std::string_view to, const proxy::Refusal& refusal) noexcept;
   void tell(const proxy::Refusal& refusal);
 
@@ -107,8 +104,7 @@ struct Broker::State {
   std::size_t exchanges = 0;  // under way
 };
 
-/// A request that was let through: its record, if there is something to record, and the look at what comes
-/// back.
+/// A request that was let through: its record, and the look at what comes back.
 class Broker::State::Exchange final : public proxy::Exchange {
  public:
   Exchange(State& state, const proxy::Origin& origin, Record record, std::shared_ptr<bool> body_goes_on)
@@ -129,18 +125,25 @@ class Broker::State::Exchange final : public proxy::Exchange {
     // Only now: the body may have carried a secret that the head did not, or may yet do so, where an origin
     // answers while it reads.
     const bool may_send = body_goes_on_ && *body_goes_on_;
-    if (!may_send && !state_.sent.patterns(origin_)) return nullptr;
-    return scrub_.emplace(state_.sent, origin_).on_response(head);
+    if (may_send || state_.sent.patterns(origin_)) return scrub().on_response(head);
+    // Or another request may, while this body comes.
+    if (record_->method() == "HEAD" || !state_.may_send_what_is_scrubbed(origin_)) return nullptr;
+    return scrub().on_early_response(head);
   }
   std::optional<proxy::WipingBuffer> on_response_trailer(const proxy::Field& trailer) override {
     return scrub_ ? scrub_->on_trailer(trailer) : std::nullopt;
   }
   proxy::MessageFilters on_websocket() override;
-  void finished(const proxy::Outcome& outcome) noexcept override {
-    if (record_) record_->ended(outcome);
-  }
+  void finished(const proxy::Outcome& outcome) noexcept override { record_->ended(outcome); }
 
  private:
+  ResponseScrub& scrub() {
+    return scrub_.emplace(state_.sent, origin_,
+                          [&state = state_, record = record_](const proxy::Refusal& refusal) {
+                            state.refuse_unreadable(refusal, *record);
+                          });
+  }
+
   State& state_;
   proxy::Origin origin_;
   Record record_;
@@ -159,14 +162,13 @@ std::optional<proxy::Refusal> Broker::State::Exchange::commit() {
 
 proxy::MessageFilters Broker::State::Exchange::on_websocket() {
   proxy::MessageFilters filters;
-  if (record_) {
-    filters.from_client =
-        websocket_swap(state_.credentials.body_swapper(), origin_, state_.body_calls(origin_, record_));
-  }
-  // What the child says in a message may come back in the next.
-  if (filters.from_client || state_.sent.patterns(origin_)) {
+  filters.from_client =
+      websocket_swap(state_.credentials.body_swapper(), origin_, state_.body_calls(origin_, record_));
+  // What the child says in a message may come back in the next, and what another request says, too.
+  const bool must_be_read = filters.from_client || state_.sent.patterns(origin_);
+  if (must_be_read || state_.may_send_what_is_scrubbed(origin_))
     filters.from_server = websocket_scrub(state_.sent, origin_);
-  }
+  if (!must_be_read) filters.unreadable = proxy::MessageFilters::Unreadable::relayed;
   return filters;
 }
 
@@ -185,10 +187,7 @@ proxy::Verdict Broker::State::judge(const proxy::Origin& origin, proxy::RequestH
   }
   const Found& found = std::get<Found>(judgement);
   const bool has_body_sites = credentials.body_swapper().has_sites();
-  const bool may_talk = credentials.body_swapper().has_text_sites() && asks_to_switch(head);
-  Record record;
-  if (!found.uses.empty() || has_body_sites || may_talk)
-    record = std::make_shared<RequestRecord>(journal, credentials, origin, head);
+  Record record = std::make_shared<RequestRecord>(journal, credentials, origin, head);
   std::unique_ptr<proxy::BodyTransform> body;
   std::shared_ptr<bool> body_goes_on;
   bool body_is_decoded = false;
@@ -203,11 +202,7 @@ proxy::Verdict Broker::State::judge(const proxy::Origin& origin, proxy::RequestH
     if (auto refusal = swap_head(origin, head, found, record)) return *std::move(refusal);
   }
   if (body_is_decoded) drop_codings(head);  // now: what was found knows its fields by number
-  if (!body && !sent.patterns(origin)) {
-    if (found.uses.empty() && !may_talk) return proxy::Pass{};
-  } else {
-    narrow_codings(head);
-  }
+  if (body || sent.patterns(origin)) narrow_codings(head);
   return proxy::Pass{std::make_unique<Exchange>(*this, origin, std::move(record), body_goes_on),
                      std::move(body)};
 }
@@ -244,22 +239,37 @@ std::optional<proxy::Refusal> Broker::State::swap_head(const proxy::Origin& orig
 
 /// What a body's transform asks, later, as it finds stand-ins.
 BodyCalls Broker::State::body_calls(const proxy::Origin& origin, const Record& record) {
-  return {.decide = [this, origin, record](std::size_t index, const std::string& site)
-              -> std::variant<std::monostate, proxy::Refusal> {
-            follow();  // a body may be on its way for long
-            const Found found{.uses = {{index, site}}, .swaps = {}};
-            if (const auto refused = let_go(origin, found, *record, Way::at_once))
-              return refuse(*refused, *record);
-            return std::monostate{};
-          },
-          .lend = [this](std::size_t index) -> const vault::Secret& { return credentials.secret(index); },
-          .refused = [this, record](const Refused& refused) { refuse(refused, *record); }};
+  return {
+      .decide = [this, origin, record](std::size_t index, const std::string& site)
+          -> std::variant<std::monostate, proxy::Refusal> {
+        follow();  // a body may be on its way for long
+        const Found found{.uses = {{index, site}}, .swaps = {}};
+        if (const auto refused = let_go(origin, found, *record, Way::at_once))
+          return refuse(*refused, *record);
+        return std::monostate{};
+      },
+      .lend = [this](std::size_t index) -> const vault::Secret& { return credentials.secret(index); },
+      .refused = [this, record](const Refused& refused) { refuse(refused, *record); },
+      .unreadable = [this, record](const proxy::Refusal& refusal) { refuse_unreadable(refusal, *record); }};
 }
 
 proxy::Refusal Broker::State::refuse(const Refused& refused, RequestRecord& record) {
   record.refused(refused);
   tell(refused.refusal);
   return refused.refusal;
+}
+
+void Broker::State::refuse_unreadable(const proxy::Refusal& refusal, RequestRecord& record) {
+  record.refused(refusal);
+  tell(refusal);
+}
+
+bool Broker::State::may_send_what_is_scrubbed(const proxy::Origin& origin) const noexcept {
+  for (std::size_t i = 0; i < stand_ins.size(); ++i) {
+    const Credential& credential = credentials.credential(i);
+    if (credential.scrubbing == Scrubbing::strict && credential.is_bound_to(origin)) return true;
+  }
+  return false;
 }
 
 void Broker::State::refuse_connect(std::string_view to, const proxy::Refusal& refusal) noexcept {

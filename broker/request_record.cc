@@ -18,14 +18,19 @@ RequestRecord::RequestRecord(Journal& journal, const LiveCredentials& credential
       credentials_(credentials),
       origin_(origin.to_string()),
       method_(head.method.substr(0, max_method_bytes)),
-      path_(redact_target(head.target, credentials.injector().recogniser())) {}
+      target_(head.target) {}
+
+std::string RequestRecord::path() const {
+  return redact_target(target_, credentials_.injector().recogniser());
+}
 
 JournalEntry RequestRecord::entry_for(const char* event, const Use& use) const {
+  const std::string path = this->path();
   return JournalEntry(event, {.credential = credentials_.name(use.index),
                               .site = use.site,
                               .method = method_,
                               .origin = origin_,
-                              .path = path_});
+                              .path = path});
 }
 
 bool RequestRecord::is_known(const Use& use) const noexcept {
@@ -62,6 +67,14 @@ void RequestRecord::refused(const Refused& refused) noexcept {
   JournalEntry entry = entry_for("refused", refused.stands);
   entry.status = refused.refusal.status;
   entry.reason = refused.refusal.code;
+  journal_.write_or_owe(std::move(entry));
+}
+
+void RequestRecord::refused(const proxy::Refusal& refusal) noexcept {
+  const std::string path = this->path();
+  JournalEntry entry("refused", {.method = method_, .origin = origin_, .path = path});
+  entry.status = refusal.status;
+  entry.reason = refusal.code;
   journal_.write_or_owe(std::move(entry));
 }
 

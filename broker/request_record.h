@@ -32,6 +32,9 @@ class RequestRecord {
   /// Throws as use() does.
   void commit();
   void refused(const Refused& refused) noexcept;
+  /// Where no credential is to blame.
+  void refused(const proxy::Refusal& refusal) noexcept;
+  [[nodiscard]] std::string_view method() const noexcept { return method_; }
   /// Once, last.
   void ended(const proxy::Outcome& outcome) noexcept;
 
@@ -39,10 +42,11 @@ class RequestRecord {
   [[nodiscard]] JournalEntry entry_for(const char* event, const Use& use) const;
   [[nodiscard]] bool is_known(const Use& use) const noexcept;
   void note(const Use& use, JournalEntry entry, std::uint64_t seq);
+  [[nodiscard]] std::string path() const;
 
   Journal& journal_;
   const LiveCredentials& credentials_;
-  std::string origin_, method_, path_;
+  std::string origin_, method_, target_;  // as the child sent it: most are never recorded
   std::vector<Use> uses_;
   std::vector<JournalEntry> ends_;  // of uses_, in order
   std::uint64_t booked_ = 0;        // the last seq to be committed

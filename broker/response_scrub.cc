@@ -48,16 +48,21 @@ class FollowingScrubber final : public proxy::BodyTransform {
 /// For a body in a coding that can't be read: nobody knows what is in it.
 class Unreadable final : public proxy::BodyTransform {
  public:
+  explicit Unreadable(proxy::DecodedBody::Told refused) : refused_(std::move(refused)) {}
   /// So it is asked before the first byte has come, and the head is not sent ahead of a refusal.
   [[nodiscard]] bool has_more() const noexcept override { return true; }
-  std::optional<proxy::Refusal> feed(std::string_view, proxy::WipingBuffer&) override { return refusal(); }
-  std::optional<proxy::Refusal> finish(proxy::WipingBuffer&) override { return refusal(); }
+  std::optional<proxy::Refusal> feed(std::string_view, proxy::WipingBuffer&) override { return refuse(); }
+  std::optional<proxy::Refusal> finish(proxy::WipingBuffer&) override { return refuse(); }
 
  private:
-  static proxy::Refusal refusal() {
-    return {502, "response_unreadable", "the response is in a content coding that standin can't look into",
-            "it might have the secret in it; 'standin edit NAME --no-scrub' lets such responses through"};
+  [[nodiscard]] proxy::Refusal refuse() const {
+    proxy::Refusal refusal{
+        502, "response_unreadable", "the response is in a content coding that standin can't look into",
+        "it might have the secret in it; 'standin edit NAME --no-scrub' lets such responses through"};
+    if (refused_) refused_(refusal);
+    return refusal;
   }
+  proxy::DecodedBody::Told refused_;
 };
 
 /// All Content-Encoding fields as one list (RFC 9110 5.3).
@@ -89,10 +94,23 @@ std::unique_ptr<proxy::BodyTransform> ResponseScrub::on_response(proxy::Response
   if (head.status < 200) return nullptr;
   auto scrubber = std::make_unique<FollowingScrubber>(sent_, origin_);
   const auto codings = proxy::read_codings(coding_list(head.fields));
-  if (!codings) return std::make_unique<Unreadable>();
+  const bool is_part = head.status == 206;
+  if (!codings || (is_part && !codings->empty())) return std::make_unique<Unreadable>(refused_);
   if (codings->empty()) return scrubber;
   drop_untrue(head.fields);
-  return std::make_unique<proxy::DecodedBody>(*codings, std::move(scrubber));
+  return std::make_unique<proxy::DecodedBody>(*codings, std::move(scrubber), proxy::CodedIn::response,
+                                              refused_);
+}
+
+std::unique_ptr<proxy::BodyTransform> ResponseScrub::on_early_response(
+    const proxy::ResponseHead& head) const {
+  const bool has_body = head.status >= 200 && head.status != 204 && head.status != 304;
+  const bool says_length = std::ranges::any_of(
+      head.fields, [](const auto& field) { return proxy::same_name(field.name, "Content-Length"); });
+  if (!has_body || says_length) return nullptr;
+  const auto codings = proxy::read_codings(coding_list(head.fields));
+  if (!codings || !codings->empty()) return nullptr;
+  return std::make_unique<FollowingScrubber>(sent_, origin_);
 }
 
 std::optional<proxy::WipingBuffer> ResponseScrub::on_trailer(const proxy::Field& trailer) const {
@@ -107,6 +125,13 @@ proxy::MessageFilter websocket_scrub(const SentSecrets& sent, const proxy::Origi
 }
 
 void narrow_codings(proxy::RequestHead& head) {
+  const bool asks_for_a_part =
+      std::ranges::any_of(head.fields, [](const auto& f) { return proxy::same_name(f.name, "Range"); });
+  if (asks_for_a_part) {
+    std::erase_if(head.fields, [](const auto& f) { return proxy::same_name(f.name, "Accept-Encoding"); });
+    head.fields.push_back({"Accept-Encoding", "identity"});
+    return;
+  }
   for (std::size_t i = 0; i < head.fields.size(); ++i) {
     if (!proxy::same_name(head.fields[i].name, "Accept-Encoding")) continue;
     const std::string narrowed = proxy::narrow_accept_encoding(head.fields[i].value);

@@ -29,6 +29,8 @@ struct BodyCalls {
   LendSecret lend;
   /// The transform itself refuses: to be recorded. The refusal is feed()'s or finish()'s answer as well.
   std::function<void(const Refused&)> refused;
+  /// The same where the body is not what its head says, so that nobody knows what stands in it.
+  std::function<void(const proxy::Refusal&)> unreadable = {};
 };
 
 /// How a kind of site stands in a body.

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -64,11 +63,6 @@ std::optional<proxy::Endpoint> destination_of(const proxy::SocketAddress& addres
     endpoint->address = *proxy::IpAddress::parse("::1");
   }
   return endpoint;
-}
-
-bool is_fresh(int tcp_socket) noexcept {
-  tcp_info info{};
-  return !option_of(tcp_socket, IPPROTO_TCP, TCP_INFO, info) || info.tcpi_state == TCP_CLOSE;
 }
 
 std::uint64_t cookie_of(int socket) noexcept {

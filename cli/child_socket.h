@@ -27,9 +27,6 @@ struct SocketKind {
 /// short, another family).
 [[nodiscard]] std::optional<proxy::Endpoint> destination_of(const proxy::SocketAddress& address) noexcept;
 
-/// Never connected yet, or not any more: connect() would begin something.
-[[nodiscard]] bool is_fresh(int tcp_socket) noexcept;
-
 /// Tells one socket from another as long as the machine runs (SO_COOKIE).
 [[nodiscard]] std::uint64_t cookie_of(int socket) noexcept;
 

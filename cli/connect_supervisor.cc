@@ -178,7 +178,7 @@ void ConnectSupervisor::Impl::on_duplicate(ConnectAttempt attempt) {
 
 void ConnectSupervisor::Impl::on_internet_socket(ConnectAttempt attempt, const SocketKind& kind) {
   if (kind.type != SOCK_STREAM) return connect_datagram(attempt);
-  if (kind.is_tcp() && !is_fresh(attempt.socket.get())) {
+  if (kind.is_tcp() && !proxy::Redirection::is_unused(attempt.socket.get())) {
     if (const auto error = lost.take(cookie_of(attempt.socket.get()))) return answer(attempt, *error);
   } else if (attempt.address.storage.ss_family == kind.domain) {
     return begin(std::move(attempt), kind.is_tcp() ? May::be_redirected : May::go_directly);

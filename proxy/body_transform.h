@@ -19,7 +19,7 @@ class BodyTransform {
   virtual ~BodyTransform() = default;
 
   /// Takes the next piece and appends to `out` what may go on now. A refusal ends the message: nothing more
-  /// is given.
+  /// is given. It is for whoever made the transform to record: on_refused() does not tell of it again.
   virtual std::optional<Refusal> feed(std::string_view piece, WipingBuffer& out) = 0;
   /// feed() stopped where it had made enough of the piece: call it again, with an empty one, when what it
   /// appended is away. No new piece, and no finish(), before that is over.

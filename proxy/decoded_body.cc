@@ -4,8 +4,9 @@
 
 namespace standin::proxy {
 
-DecodedBody::DecodedBody(std::span<const Coding> codings, std::unique_ptr<BodyTransform> then, CodedIn in)
-    : then_(std::move(then)) {
+DecodedBody::DecodedBody(std::span<const Coding> codings, std::unique_ptr<BodyTransform> then, CodedIn in,
+                         Told refused)
+    : then_(std::move(then)), refused_(std::move(refused)) {
   // The coding applied last is undone first.
   for (std::size_t i = codings.size(); i > 0; --i) steps_.push_back({make_decoder(codings[i - 1], in), {}});
 }
@@ -27,7 +28,7 @@ std::optional<Refusal> DecodedBody::push(std::size_t step, std::string_view piec
   for (; step < steps_.size(); ++step) {
     WipingBuffer& decoded = steps_[step].decoded;
     decoded.clear();
-    if (auto refusal = steps_[step].decoder->feed(piece, decoded)) return refusal;
+    if (auto refusal = steps_[step].decoder->feed(piece, decoded)) return refuse(std::move(refusal));
     if (decoded.empty()) return std::nullopt;
     piece = view(decoded);
   }
@@ -36,9 +37,14 @@ std::optional<Refusal> DecodedBody::push(std::size_t step, std::string_view piec
 
 std::optional<Refusal> DecodedBody::finish(WipingBuffer& out) {
   for (Step& step : steps_) {
-    if (auto refusal = step.decoder->finish(out)) return refusal;
+    if (auto refusal = step.decoder->finish(out)) return refuse(std::move(refusal));
   }
   return then_->finish(out);
+}
+
+std::optional<Refusal> DecodedBody::refuse(std::optional<Refusal> refusal) const {
+  if (refused_) refused_(*refusal);
+  return refusal;
 }
 
 bool DecodedBody::has_more() const noexcept { return last_with_more() != steps_.size(); }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -13,9 +14,12 @@ namespace standin::proxy {
 /// `most_at_once` bytes, however much a body becomes.
 class DecodedBody final : public ExpandingTransform {
  public:
-  /// `codings` as read_codings() gives them; none is allowed.
+  using Told = std::function<void(const Refusal&)>;
+
+  /// `codings` as read_codings() gives them; none is allowed. `refused` is told, before the exchange is, of
+  /// what is in no such coding: what `then` refuses is for `then` to tell.
   DecodedBody(std::span<const Coding> codings, std::unique_ptr<BodyTransform> then,
-              CodedIn in = CodedIn::response);
+              CodedIn in = CodedIn::response, Told refused = {});
 
   std::optional<Refusal> feed(std::string_view piece, WipingBuffer& out) override;
   std::optional<Refusal> finish(WipingBuffer& out) override;
@@ -26,12 +30,14 @@ class DecodedBody final : public ExpandingTransform {
     std::unique_ptr<ExpandingTransform> decoder;
     WipingBuffer decoded;  // on its way to the next step
   };
+  std::optional<Refusal> refuse(std::optional<Refusal> refusal) const;
   std::optional<Refusal> push(std::size_t step, std::string_view piece, WipingBuffer& out);
   /// The last step that has more, or the number of steps. The last, so that no step is fed that still has.
   [[nodiscard]] std::size_t last_with_more() const noexcept;
 
   std::vector<Step> steps_;
   std::unique_ptr<BodyTransform> then_;
+  Told refused_;
 };
 
 }  // namespace standin::proxy

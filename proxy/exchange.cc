@@ -1,5 +1,7 @@
 #include "proxy/exchange.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 
 #include <boost/asio/co_spawn.hpp>
@@ -68,7 +70,7 @@ struct Transfer {
   BodyFlow request_body;
   ResponseHead response;
   BodyFlow response_body;
-  std::optional<Refusal> refusal;  // of a transform
+  std::optional<Refusal> refusal;  // of the exchange or a transform, who record it
   bool body_went_on = false;       // of the request's: what came before is no longer at hand
   bool client_left = false;        // before anything was sent
   bool answered = false;           // download() has ended: upload() must, too
@@ -212,6 +214,15 @@ Task<Download> download(Transfer& t) {
   co_return co_await relay_response_body(t);
 }
 
+/// A body that means nothing to its method (RFC 9110 9.3) is what some origins leave unread, and then take
+/// for the next request: with the head behind it, secret and all, for whatever its last line makes of that.
+/// None is sent behind one.
+bool may_be_left_unread(const Transfer& t) noexcept {
+  static constexpr std::array<std::string_view, 5> methods = {"GET", "HEAD", "OPTIONS", "TRACE", "DELETE"};
+  return t.request_framing != Framing::none &&
+         std::find(methods.begin(), methods.end(), t.client.method) != methods.end();
+}
+
 Refusal refusal_for(Download how, Upload upload, const Origin& origin) {
   if (upload == Upload::malformed)
     return {400, "bad_request", "the request's body is malformed", "what the client sent of it is none"};
@@ -269,17 +280,16 @@ std::string reason_of(const Ended& ended, const Transfer& t) {
   return ended.download == Download::cut ? "upstream_cut" : "";
 }
 
-/// The first of the request's body, as far as it has come. False: it is refused.
-bool begin_request_body(Transfer& t, const Origin& origin) {
+/// The first of the request's body, as far as it has come. False: it is refused, or none.
+bool begin_request_body(Transfer& t) {
   BodyFlow& body = t.request_body;
   t.request_framing = t.client.body_framing();
   if (t.request_framing == Framing::none) body.change_with(nullptr);
   if (!t.client.take_body(body.inlet())) {
     t.client_left = t.client.has_left();
-    t.refusal = refusal_for(Download::done, Upload::malformed, origin);
-  } else {
-    t.refusal = body.turn();
+    return false;
   }
+  t.refusal = body.turn();
   return !t.refusal;
 }
 
@@ -291,17 +301,14 @@ bool waits_for_body(const Transfer& t) noexcept {
          t.request_body.kept() <= most_held_for_length;
 }
 
-/// False: it is refused, or the client left.
-Task<bool> hold_request_body(Transfer& t, const Origin& origin) {
+/// False: it is refused, or none, or the client left.
+Task<bool> hold_request_body(Transfer& t) {
   while (waits_for_body(t)) {
     BodyRead read = BodyRead::ok;
     if (!t.request_body.has_more()) read = co_await t.client.read_body(t.request_body.inlet());
-    if (read == BodyRead::ok) {
-      t.refusal = t.request_body.turn();
-    } else {
-      t.client_left = read == BodyRead::gone;
-      t.refusal = refusal_for(Download::done, Upload::malformed, origin);
-    }
+    t.client_left = read == BodyRead::gone;
+    if (read != BodyRead::ok) co_return false;
+    t.refusal = t.request_body.turn();
     if (t.refusal) co_return false;
   }
   co_return true;
@@ -361,29 +368,31 @@ Task<void> forward(ClientSide& client, const RequestHead& head, const PoolPointe
   t.request_body.change_with(std::move(pass.body));
   const auto refuse = [&](const Refusal& refusal) {
     recorded.outcome.reason = refusal.code;
-    // The request's own target: the head's may hold a secret by now.
-    interceptor.on_refused(&pool->origin, client.method, client.target, refusal);
+    // The request's own target: the head's may hold a secret by now. A refusal of the exchange or a
+    // transform is its maker's to record.
+    if (!t.refusal) interceptor.on_refused(&pool->origin, client.method, client.target, refusal);
     return client.refuse(refusal);
   };
   if (exchange && exchange->recording() == Recording::with_others) co_await turn_end();
   if (exchange && exchange->recording() != Recording::done) t.refusal = exchange->commit();
-  if (t.refusal) {
-    recorded.outcome.reason = t.refusal->code;
-    co_return co_await client.refuse(*t.refusal);  // recorded by whoever made it
-  }
+  if (t.refusal) co_return co_await refuse(*t.refusal);
   if (!is_sendable(head)) {
     // By name: g++ 12 destroys an aggregate made inside a co_await expression twice.
     const Refusal unusable{502, "secret_unusable", "a secret does not fit where its stand-in stands",
                            "it has a byte that would end the line"};
     co_return co_await refuse(unusable);
   }
-  bool sound = begin_request_body(t, pool->origin);
-  if (sound && waits_for_body(t)) sound = co_await hold_request_body(t, pool->origin);
+  bool sound = begin_request_body(t);
+  if (sound && waits_for_body(t)) sound = co_await hold_request_body(t);
   if (t.client_left) {
     recorded.outcome.reason = "client_gone";
     co_return client.abort();
   }
-  if (!sound) co_return co_await refuse(*t.refusal);
+  if (!sound) {
+    const Refusal fault =
+        t.refusal ? *t.refusal : refusal_for(Download::done, Upload::malformed, pool->origin);
+    co_return co_await refuse(fault);
+  }
   frame_request_body(t);
 
   Ended ended;
@@ -424,7 +433,7 @@ Task<void> forward(ClientSide& client, const RequestHead& head, const PoolPointe
   }
   if (!recorded.outcome.reason.empty()) co_return client.abort();
   client.finish();
-  t.origin->finish(ended.upload == Upload::done);
+  t.origin->finish(ended.upload == Upload::done && !may_be_left_unread(t));
 }
 
 }  // namespace standin::proxy

@@ -47,6 +47,12 @@ bool is_digits(std::string_view s) noexcept {
   return !s.empty() && std::all_of(s.begin(), s.end(), is_digit);
 }
 
+/// Whether it is more than a reader with a signed count can hold, who would take it for nothing at all.
+bool is_beyond_any_body(std::string_view digits) noexcept {
+  std::int64_t length = 0;
+  return std::from_chars(digits.data(), digits.data() + digits.size(), length).ec != std::errc{};
+}
+
 }  // namespace
 
 bool is_for_trailers(std::string_view name) noexcept {
@@ -135,6 +141,7 @@ std::string_view MessageParser<is_request>::check_framing() {
     if (same_name(field.name, "content-length")) {
       ++lengths;
       if (!is_digits(field.value)) return "a content-length that is not one number";
+      if (is_beyond_any_body(field.value)) return "a content-length that is longer than any body";
     } else if (same_name(field.name, "transfer-encoding")) {
       ++codings;
       if (!same_name(field.value, "chunked")) return "a transfer-encoding other than chunked";
@@ -207,6 +214,8 @@ void MessageParser<is_request>::on_field_impl(beast_http::field, View name, View
   if (in_head_) {
     fields.push_back(field);
     expects_continue = expects_continue || same_name(field.name, "expect");
+  } else if ((trailer_bytes_ += field.name.size() + field.value.size() + 4) > max_chunk_head) {
+    error = beast_http::error::header_limit;  // the same where all came at once as where it was waited for
   } else if (!field.value.empty() && !is_within(field.value, body_input_)) {
     error = beast_http::error::bad_field;  // Beast joined folded lines in a buffer of its own
   } else if (is_for_trailers(field.name)) {
@@ -218,6 +227,12 @@ template <bool is_request>
 std::size_t MessageParser<is_request>::on_body_impl(View body, Error&) {
   out_->add(to_std(body));
   return body.size();
+}
+
+template <bool is_request>
+void MessageParser<is_request>::on_chunk_header_impl(std::uint64_t, View extensions, Error& error) {
+  chunk_seen_ = true;
+  if (extensions.size() > max_chunk_head) error = beast_http::error::bad_chunk_extension;
 }
 
 template <bool is_request>

@@ -112,12 +112,13 @@ class MessageParser final : public beast_http::basic_parser<is_request> {
   void on_header_impl(Error&) override { in_head_ = false; }
   void on_body_init_impl(const boost::optional<std::uint64_t>&, Error&) override {}
   std::size_t on_body_impl(View body, Error&) override;
-  void on_chunk_header_impl(std::uint64_t, View, Error&) override { chunk_seen_ = true; }
+  void on_chunk_header_impl(std::uint64_t, View extensions, Error&) override;
   std::size_t on_chunk_body_impl(std::uint64_t, View body, Error&) override;
   void on_finish_impl(Error&) override;
 
   bool in_head_ = true;
   bool chunk_seen_ = false;
+  std::size_t trailer_bytes_ = 0;
   bool broken_ = false;          // parse_body() failed: where the next message begins is not known any more
   std::string_view body_input_;  // what parse_body() was given
   BodyPieces* out_ = nullptr;

@@ -39,7 +39,10 @@ struct Outcome {
 /// read at all and its bytes pass.
 using MessageFilter = std::function<std::unique_ptr<BodyTransform>()>;
 struct MessageFilters {
+  /// Where an extension was agreed on with which nobody here knows what a frame means.
+  enum class Unreadable : std::uint8_t { refused, relayed };
   MessageFilter from_client, from_server;
+  Unreadable unreadable = Unreadable::refused;
 };
 
 /// What lets a request go on: that it is on record.
@@ -122,7 +125,7 @@ class Interceptor {
 
   /// The proxy itself could not or would not do it (upstream_tls, bad_request, ...), or passed on a refusal
   /// of check_origin, check_address or on_tunnel. `origin` is null where none is known yet. Refusals of
-  /// on_request are not repeated here.
+  /// on_request, and of what it and Exchange made for a body or a message, are not repeated here.
   virtual void on_refused(const Origin* origin, std::string_view method, std::string_view target,
                           const Refusal& refusal) noexcept = 0;
 };

@@ -23,13 +23,6 @@ int option(int socket, int level, int name) {
   return ::getsockopt(socket, level, name, &value, &length) == 0 ? value : -1;
 }
 
-/// Neither connecting, connected nor listening: what connect() begins on it is ours.
-bool is_unused(int socket) {
-  tcp_info info{};
-  socklen_t length = sizeof info;
-  return ::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 && info.tcpi_state == TCP_CLOSE;
-}
-
 /// The kernel has begun to connect, and goes on with it.
 bool is_under_way(int error) noexcept { return error == 0 || error == EINPROGRESS || error == EINTR; }
 
@@ -38,6 +31,12 @@ bool is_under_way(int error) noexcept { return error == 0 || error == EINPROGRES
 Redirection::Redirection(std::uint16_t port_v4, std::uint16_t port_v6, std::size_t capacity,
                          std::chrono::seconds kept)
     : port_v4_(port_v4), port_v6_(port_v6), capacity_(capacity), kept_(kept) {}
+
+bool Redirection::is_unused(int tcp_socket) noexcept {
+  tcp_info info{};
+  socklen_t length = sizeof info;
+  return ::getsockopt(tcp_socket, IPPROTO_TCP, TCP_INFO, &info, &length) != 0 || info.tcpi_state == TCP_CLOSE;
+}
 
 std::optional<SocketAddress> Redirection::door_for(int family, const IpAddress& wanted) const {
   const Endpoint v4{IpAddress::v4(INADDR_LOOPBACK), port_v4_};

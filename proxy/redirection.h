@@ -51,6 +51,10 @@ class Redirection {
   /// again to learn how it went) gets the kernel's answer and no second entry.
   int connect(int socket, const Endpoint& wanted);
 
+  /// Neither connecting, connected nor listening, or not any more: connect() would begin something. Where the
+  /// kernel does not say, it might, and is to be judged.
+  [[nodiscard]] static bool is_unused(int tcp_socket) noexcept;
+
   /// Where the connection from `peer`, as accept(2) names it, was meant to go. nullopt: nobody expected it.
   std::optional<Endpoint> take(const Endpoint& peer);
 

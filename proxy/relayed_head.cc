@@ -75,7 +75,9 @@ void write_request_head(WipingBuffer& out, const RequestHead& head, const Origin
     // What a transfer coding we do not speak would need; trailers are passed on.
     if (same_name(field.name, "te") && !same_name(field.value, "trailers")) continue;
     if (reframed.changed && says_framing(field.name)) continue;
-    put_field(out, field.name, field.value);
+    // Not "CHUNKED", which a reader that minds case would take for no coding.
+    const bool is_coding = same_name(field.name, "transfer-encoding");
+    put_field(out, field.name, is_coding ? "chunked" : field.value);
   }
   if (reframed.changed || (framing == Framing::chunked && !find_field(head.fields, "transfer-encoding")))
     put_framing(out, framing, reframed.length);

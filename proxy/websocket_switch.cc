@@ -50,6 +50,7 @@ std::variant<std::unique_ptr<WatchedWebSocket>, Refusal> watch_websocket(Exchang
   MessageFilters filters = exchange->on_websocket();
   if (!filters.from_client && !filters.from_server) return nullptr;
   const auto agreed = parse_websocket_extensions(joined(response.fields, "sec-websocket-extensions"));
+  if (!agreed && filters.unreadable == MessageFilters::Unreadable::relayed) return nullptr;
   if (!agreed) {
     return Refusal{502, "upstream_protocol",
                    origin.to_string() + " chose a WebSocket extension that standin can't look into",

@@ -46,7 +46,7 @@ class WatchedWebSocket {
 };
 
 /// What a 101 asks for, before it is passed on: null where the connection is relayed unread, because it
-/// switches to something else or `exchange` (may be null) does not look; a Refusal where the messages are to
+/// switches to something else or `exchange` (may be null) does not look; a Refusal where the messages have to
 /// be looked at and it negotiated extensions that change what a frame means in a way not known here.
 [[nodiscard]] std::variant<std::unique_ptr<WatchedWebSocket>, Refusal> watch_websocket(
     Exchange* exchange, const ResponseHead& response, const Origin& origin);

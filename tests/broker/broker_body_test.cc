@@ -186,11 +186,48 @@ TEST_F(BrokerBody, AnswerThatBeginsBeforeTheSecretWasSentIsScrubbedFromThenOn) {
   EXPECT_EQ(std::string(proxy::view(out)), "a=b&" + stand_in());
 }
 
+TEST_F(BrokerBody, StreamThatBeganBeforeAnySecretWasSentIsScrubbedFromThenOn) {
+  request("api.github.com", "/events", {});
+  const auto events = std::move(exchange_);
+  response_.status = 200;
+  const auto change = events->on_response(response_);
+  ASSERT_TRUE(change);
+  proxy::WipingBuffer out;
+  EXPECT_FALSE(change->feed("data: " + secret + "\n\n", out));
+  EXPECT_EQ(proxy::view(out), "data: " + secret + "\n\n") << "not sent yet: not known here";
+  form_post();
+  body("secret=" + stand_in());
+  end_body();
+  out.clear();
+  EXPECT_FALSE(change->feed("data: " + secret + "\n\n", out));
+  EXPECT_EQ(proxy::view(out), "data: " + stand_in() + "\n\n");
+  EXPECT_EQ(proxy::view(events->on_response_trailer({"X", secret}).value()), stand_in());
+}
+
+TEST_F(BrokerBody, NothingThatTheChildWouldNoticeIsDoneToAResponseBeforeASecretWasSent) {
+  const auto is_changed = [&](unsigned status, std::vector<proxy::Field> fields) {
+    response_.clear();
+    response_.status = status;
+    response_.fields = std::move(fields);
+    return exchange_->on_response(response_) != nullptr;
+  };
+  request("api.github.com", "/", {{"Accept-Encoding", "dcb"}, {"Range", "bytes=0-5"}});
+  EXPECT_EQ(field("Accept-Encoding"), "dcb");
+  EXPECT_TRUE(is_changed(200, {}));
+  EXPECT_FALSE(is_changed(200, {{"content-length", "5"}}));
+  EXPECT_FALSE(is_changed(200, {{"Content-Encoding", "gzip"}}));
+  EXPECT_FALSE(is_changed(200, {{"Content-Encoding", "dcb"}}));
+  EXPECT_FALSE(is_changed(103, {}));
+  EXPECT_FALSE(is_changed(204, {}));
+  EXPECT_FALSE(is_changed(304, {}));
+}
+
 TEST_F(BrokerBody, NothingIsLookedForBeforeItWasSent) {
   form_post();
   body("a=b");
   end_body();
   response_.status = 200;
+  response_.fields = {{"Content-Length", "3"}};
   EXPECT_EQ(exchange_->on_response(response_), nullptr) << "its length stays";
   EXPECT_EQ(answer(secret), secret);
   EXPECT_FALSE(exchange_->on_response_trailer({"X", secret}));
@@ -224,6 +261,30 @@ TEST_F(BrokerBody, CodedAnswerIsReadOrRefused) {
   EXPECT_EQ(answer(proxy::encoded(proxy::Format::br, {secret}), {{"Content-Encoding", "br"}}), stand_in());
   EXPECT_THAT(response_.fields, IsEmpty());
   EXPECT_EQ(answer(secret, {{"Content-Encoding", "dcb"}}), "refused: response_unreadable");
+  const std::string told = "refused POST https://api.github.com /token?a=… 502 ";
+  EXPECT_THAT(log(), ElementsAre(HasSubstr("use oauth"), told + "response_unreadable"));
+  EXPECT_EQ(answer("no gzip", {{"Content-Encoding", "gzip"}}), "refused: upstream_protocol");
+  EXPECT_EQ(log().back(), told + "upstream_protocol");
+  EXPECT_THAT(log(), SizeIs(3));
+}
+
+TEST_F(BrokerBody, PartOfABodyIsAskedForUncodedAndElseRefused) {
+  form_post();
+  body("secret=" + stand_in());
+  end_body();
+  request("api.github.com", "/file", {{"accept-encoding", "gzip, br"}, {"Range", "bytes=0-99"}});
+  EXPECT_EQ(field("Range"), "bytes=0-99");
+  EXPECT_EQ(field("accept-encoding"), "");
+  EXPECT_EQ(field("Accept-Encoding"), "identity");
+  response_.clear();
+  response_.status = 206;
+  EXPECT_NE(exchange_->on_response(response_), nullptr);
+  response_.fields = {{"Content-Encoding", "gzip"}, {"Content-Range", "bytes 0-99/1000"}};
+  const auto change = exchange_->on_response(response_);
+  proxy::WipingBuffer out;
+  EXPECT_TRUE(change->has_more()) << "asked before the head goes";
+  EXPECT_EQ(change->feed({}, out).value().code, "response_unreadable");
+  EXPECT_EQ(log().back(), "refused GET https://api.github.com /file 502 response_unreadable");
 }
 
 TEST_F(BrokerBody, LenientCredentialIsNeverLookedFor) {

@@ -6,6 +6,7 @@ namespace standin::broker {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 
 class BrokerPassage : public BrokerRun {
@@ -55,6 +56,9 @@ TEST_F(BrokerPassage, DamagedCodingIsTheClientsFault) {
   EXPECT_EQ(through(*body_, "token=" + stand_in()), "refused: bad_request");
   form("gzip");
   EXPECT_EQ(through(*body_, gzip("token=x").substr(0, 20)), "refused: bad_request");
+  const std::string once = "refused GET https://api.github.com / 400 bad_request";
+  EXPECT_THAT(log(), ElementsAre(HasSubstr("use github"), once, HasSubstr("use github"), once));
+  EXPECT_THAT(reported_, ElementsAre("bad_request"));
 }
 
 TEST_F(BrokerPassage, CodingThatIsNotReadPassesUntouched) {
@@ -113,8 +117,22 @@ TEST_F(BrokerPassage, WebSocketWithASecretInItsHandshakeIsScrubbedOnly) {
   EXPECT_EQ(through(*filters.from_server(), "ghp_real_secret"), stand_in());
 }
 
-TEST_F(BrokerPassage, WebSocketIsNotReadWithoutASiteOrASecret) {
+TEST_F(BrokerPassage, SecretThatAnotherRequestSendsIsScrubbedFromTheNextMessage) {
   add("github", {"api.github.com"}, {}, "ghp_real_secret");
+  start();
+  const auto filters = websocket();
+  EXPECT_FALSE(filters.from_client);
+  EXPECT_EQ(filters.unreadable, proxy::MessageFilters::Unreadable::relayed) << "nothing is in it yet";
+  EXPECT_FALSE(filters.from_server());
+  const auto open = std::move(exchange_);
+  bearer();
+  EXPECT_EQ(through(*filters.from_server(), "ghp_real_secret"), stand_in());
+  EXPECT_EQ(websocket().unreadable, proxy::MessageFilters::Unreadable::refused);
+}
+
+TEST_F(BrokerPassage, WebSocketIsNotReadWhereNoSecretIsScrubbed) {
+  add("github", {"api.github.com"}, {}, "ghp_real_secret");
+  edit("github", {"api.github.com"}, {}, Scrubbing::lenient);
   start();
   const auto filters = websocket();
   EXPECT_FALSE(filters.from_client || filters.from_server);

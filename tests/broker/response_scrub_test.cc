@@ -237,6 +237,12 @@ TEST(NarrowCodings, OnlyWhatIsReadIsAskedFor) {
               ElementsAre("identity", "gzip, deflate, br, zstd"));
 }
 
+TEST(NarrowCodings, PartIsAskedForAsItIs) {
+  EXPECT_THAT(narrowed({{"Accept-Encoding", "gzip"}, {"range", "bytes=5-"}, {"Accept-Encoding", "br"}}),
+              ElementsAre("bytes=5-", "identity"));
+  EXPECT_THAT(narrowed({{"Range", "bytes=5-"}}), ElementsAre("bytes=5-", "identity")) << "one is added";
+}
+
 TEST(NarrowCodings, WhatNeedsNoChangeStaysToTheByte) {
   EXPECT_THAT(narrowed({{"Accept-Encoding", "gzip, br"}}), ElementsAre("gzip, br"));
   EXPECT_THAT(narrowed({{"Accept", "*/*"}}), ElementsAre("*/*")) << "none is added";

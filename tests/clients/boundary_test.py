@@ -8,18 +8,14 @@ On a stage (stage.py) as a user without rights, with https://api.origin.test and
 import base64
 import hashlib
 import json
-import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import unittest
 import urllib.parse
 
 import stage
-from origin import Origin, field
+from origin import field
 
-STANDIN = os.path.abspath(sys.argv[1])
 PEAK_LIMIT_KIB = int(sys.argv[3])
 # The token is a raw field's; the others have bytes that each place encodes in another way.
 TOKEN = "ghp_" + "Ab3" * 12
@@ -80,42 +76,43 @@ for line in r.iter_lines(chunk_size=1):
 })();
 """),
 }
+# Posts a text with the value of a variable in it, compressed.
+COMPRESSED_POST = {
+    "requests": """
+import gzip, os, requests, sys
+url, variable, kind, before, after = sys.argv[1:]
+body = gzip.compress((before + os.environ[variable] + after).encode())
+requests.post(url, data=body, headers={"Content-Type": kind, "Content-Encoding": "gzip"}).raise_for_status()
+""",
+    "aiohttp": """
+import aiohttp, asyncio, os, sys
+url, variable, kind, before, after = sys.argv[1:]
+async def main():
+    async with aiohttp.ClientSession(trust_env=True, raise_for_status=True) as session:
+        body = (before + os.environ[variable] + after).encode()
+        async with session.post(url, data=body, headers={"Content-Type": kind}, compress="deflate") as response:
+            await response.read()
+asyncio.run(main())
+""",
+}
 
 
 def stand_in_of(printed):
     return printed.splitlines()[0]
 
 
-class Boundary(unittest.TestCase):
+class Boundary(stage.OnStage):
+    names = ("api.origin.test", "loose.test")
+
     @classmethod
     def setUpClass(cls):
-        cls.folder = tempfile.mkdtemp(prefix="standin-boundary-")
-        cls.addClassCleanup(shutil.rmtree, cls.folder)
-        os.chmod(cls.folder, 0o755)
-        cls.home = os.path.join(cls.folder, "home")
-        os.mkdir(cls.home)
-        stage.give_to_the_user(cls.home)
-        cls.origin = Origin(cls.folder, "origin", "--address", stage.ADDRESS, "--port", "443",
-                            names="api.origin.test,loose.test")
-        cls.addClassCleanup(cls.origin.stop)
-        os.chmod(cls.origin.ca, 0o644)
-        cls.environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": cls.home, "SSL_CERT_FILE": cls.origin.ca,
-                           "STANDIN_HOME": os.path.join(cls.home, "standin"), "LC_ALL": "C.UTF-8"}
-        cls.standin("init")
+        super().setUpClass()
         cls.standin("add", "api", "--origin", "api.origin.test", "--env", "API_TOKEN", secret=TOKEN)
         cls.standin("add", "oauth", "--origin", "api.origin.test", "--site", "form:client_secret", "--env", "CLIENT_SECRET",
                     secret=CLIENT_SECRET)
         cls.standin("add", "json", "--origin", "api.origin.test", "--site", "json:/auth/token", "--env", "JSON_SECRET",
                     secret=JSON_SECRET)
         cls.standin("add", "loose", "--origin", "loose.test", "--no-scrub", "--env", "API_TOKEN", secret=LOOSE)
-
-    @classmethod
-    def standin(cls, *words, secret="", check=True, **more):
-        return subprocess.run(stage.as_a_user(STANDIN, *words), input=secret, capture_output=True, text=True, check=check,
-                              timeout=120, env=cls.environment | more, cwd=cls.home)
-
-    def setUp(self):
-        self.origin.all()
 
     def run_with(self, name, *command, **more):
         done = self.standin("run", "--with", name, "--", *command, check=False, **more)
@@ -124,10 +121,6 @@ class Boundary(unittest.TestCase):
 
     def shell(self, name, script, **more):
         return self.run_with(name, "sh", "-ec", script, **more)
-
-    def uses(self):
-        lines = self.standin("audit", "--json").stdout.splitlines()
-        return [record for record in map(json.loads, lines) if record["event"] == "use"]
 
     def requests(self):
         """What came, by path."""
@@ -166,7 +159,8 @@ class Boundary(unittest.TestCase):
         out = self.shell("api", f"""echo "$API_TOKEN"
             {CURL} {API}/echo?identity -o /dev/null
             curl -sS {API}/echo?identity -d 'I know it: {TOKEN}'""")
-        self.assertEqual(self.origin.all()[-1]["body"], f"I know it: {TOKEN}")
+        self.origin.next()
+        self.assertEqual(self.origin.next()["body"], f"I know it: {TOKEN}")
         self.assertEqual(out.splitlines()[1], f"I know it: {stand_in_of(out)}")
 
     def test_base64_of_basic_is_scrubbed(self):
@@ -209,7 +203,7 @@ class Boundary(unittest.TestCase):
         self.assertEqual(request["body"], body)
         self.assertEqual(field(request, "content-length"), [str(len(body))])
         self.assertEqual(field(request, "transfer-encoding"), [])
-        use = self.uses()[-1]
+        use = self.records("use")[-1]
         self.assertEqual((use["credential"], use["site"], use["method"], use["path"], use["origin"]),
                          ("oauth", "form:client_secret", "POST", "/token", API))
         self.assert_verified()
@@ -244,7 +238,41 @@ fetch("{API}/node", {{method: "POST", headers: {{"Content-Type": "application/js
             self.shell("json", f"""printf '{{"auth": {{"token": "%s"}}}}' "$JSON_SECRET" |
                 curl -sS {flag} -H "Content-Type: application/json" -o /dev/null --data-binary @- {API}/curl""")
             self.assertEqual(json.loads(self.requests()["/curl"]["body"]), {"auth": {"token": JSON_SECRET}})
-        self.assertEqual({use["site"] for use in self.uses() if use["credential"] == "json"}, {"json:/auth/token"})
+        self.assertEqual({use["site"] for use in self.records("use") if use["credential"] == "json"}, {"json:/auth/token"})
+        self.assert_verified()
+
+    def test_compressed_form_and_json_are_swapped_and_go_on_decoded(self):
+        for credential, variable, kind, before, after, secret in (
+                ("oauth", "CLIENT_SECRET", "application/x-www-form-urlencoded", "a=b&client_secret=", "&c=d",
+                 urllib.parse.quote(CLIENT_SECRET, safe="")),
+                ("json", "JSON_SECRET", "application/json", '{"auth": {"token": "', '"}}', json.dumps(JSON_SECRET, ensure_ascii=False)[1:-1])):
+            for client in ("requests", "aiohttp"):
+                with self.subTest(credential=credential, client=client):
+                    self.run_with(credential, "/usr/bin/python3", "-c", COMPRESSED_POST[client], f"{API}/gzip", variable, kind,
+                                  before, after)
+                    request = self.requests()["/gzip"]
+                    self.assertEqual(request["body"], before + secret + after)
+                    self.assertEqual(field(request, "content-encoding"), [])
+        self.assert_verified()
+
+    def test_compressed_body_that_is_damaged_is_refused_and_told_once(self):
+        out = self.shell("oauth", f"""printf 'no gzip' | curl -sS -H 'Content-Encoding: gzip' --data-binary @- \\
+            -o /dev/null -w '%{{http_code}}' {API}/damaged""")
+        self.assertEqual(out, "400")
+        told = [record for record in self.records("refused") if record["path"] == "/damaged"]
+        self.assertEqual([record["reason"] for record in told], ["bad_request"])
+        self.assertEqual(self.requests(), {})
+
+    def test_secret_that_json_cannot_carry_is_refused_and_told_once(self):
+        add = 'printf "no utf-8: \\377" | "$0" add binary --origin api.origin.test --site json:/key --env BINARY'
+        subprocess.run(stage.as_a_user("sh", "-c", add, stage.STANDIN), check=True, env=self.environment, cwd=self.home,
+                       capture_output=True)
+        out = self.shell("binary", f"""curl -sS -H 'Content-Type: application/json' -o /dev/null -w '%{{http_code}}' \\
+            -d '{{"key": "'"$BINARY"'"}}' {API}/binary""")
+        self.assertEqual(out, "502")
+        told = [record for record in self.records("refused") if record["path"] == "/binary"]
+        self.assertEqual([(record["credential"], record["reason"]) for record in told], [("binary", "secret_unusable")])
+        self.assertEqual(self.requests(), {})
         self.assert_verified()
 
     def test_what_a_body_carried_is_scrubbed_from_its_answer(self):

@@ -9,17 +9,15 @@ Python with a TLS socket of its own: it knows nothing of proxies.
 import ctypes
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import unittest
 
 import stage
-from origin import Origin, field
+from origin import field
+from stage import STANDIN
 
-STANDIN = os.path.abspath(sys.argv[1])
 SECRET = "ghp_" + "Ab3" * 12
 PR_SET_CHILD_SUBREAPER = 36
 CLIENT = """
@@ -31,45 +29,23 @@ with ssl.create_default_context().wrap_socket(socket.create_connection((host, 44
 """
 
 
-class Capture(unittest.TestCase):
+class Capture(stage.OnStage):
+    names = ("api.origin.test", "other.test")
+
     @classmethod
     def setUpClass(cls):
-        cls.folder = tempfile.mkdtemp(prefix="standin-capture-")
-        cls.addClassCleanup(shutil.rmtree, cls.folder)
-        os.chmod(cls.folder, 0o755)
-        cls.home = os.path.join(cls.folder, "home")
-        os.mkdir(cls.home)
-        stage.give_to_the_user(cls.home)
+        super().setUpClass()
         cls.client = os.path.join(cls.folder, "client.py")
         with open(cls.client, "w") as file:
             file.write(CLIENT)
-        cls.origin = Origin(cls.folder, "origin", "--address", stage.ADDRESS, "--port", "443",
-                            names="api.origin.test,other.test")
-        cls.addClassCleanup(cls.origin.stop)
-        os.chmod(cls.origin.ca, 0o644)
-        cls.environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": cls.home, "SSL_CERT_FILE": cls.origin.ca,
-                           "STANDIN_HOME": os.path.join(cls.home, "standin")}
-        cls.standin("init")
         cls.standin("add", "api", "--origin", "api.origin.test", "--env", "API_TOKEN", secret=SECRET)
         cls.standin("add", "other", "--origin", "other.test", "--env", "OTHER_TOKEN", secret="other-" + SECRET)
-
-    @classmethod
-    def standin(cls, *words, secret="", check=True, **more):
-        return subprocess.run(stage.as_a_user(STANDIN, *words), input=secret, capture_output=True, text=True, check=check,
-                              timeout=120, env=cls.environment | more, cwd=cls.home)
-
-    def setUp(self):
-        self.origin.all()
 
     def run_with(self, name, *command, options=()):
         return self.standin("run", *options, "--with", name, "--", *command, check=False)
 
     def ask(self, path, host="api.origin.test"):
         return ("/usr/bin/python3", self.client, host, path)
-
-    def records(self, event):
-        lines = self.standin("audit", "--json").stdout.splitlines()
-        return [record for record in map(json.loads, lines) if record["event"] == event]
 
     def assert_swapped(self, path):
         requests = [request for request in self.origin.all() if request["target"] == path]

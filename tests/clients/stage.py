@@ -5,11 +5,17 @@ The address is none of loopback's, for which clients make exceptions: Ruby goes 
 
 No root is needed for it; where the test is root, what it starts as_a_user() is not.
 """
+import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+import unittest
 
+from origin import Origin
+
+STANDIN = os.path.abspath(sys.argv[1])
 ADDRESS = "192.0.2.1"
 NOBODY = "65534"
 ENTERED = "STANDIN_TEST_STAGE"
@@ -45,3 +51,36 @@ def as_a_user(*command):
 def give_to_the_user(folder):
     if AS_ROOT:
         os.chown(folder, int(NOBODY), int(NOBODY))
+
+
+class OnStage(unittest.TestCase):
+    """A user with a home and a vault, and an origin at ADDRESS that is all of `names`, whose authority is trusted."""
+    names = ()
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp(prefix="standin-stage-")
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        os.chmod(cls.folder, 0o755)
+        cls.home = os.path.join(cls.folder, "home")
+        os.mkdir(cls.home)
+        give_to_the_user(cls.home)
+        cls.origin = Origin(cls.folder, "origin", "--address", ADDRESS, "--port", "443", names=",".join(cls.names))
+        cls.addClassCleanup(cls.origin.stop)
+        os.chmod(cls.origin.ca, 0o644)
+        cls.environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": cls.home, "SSL_CERT_FILE": cls.origin.ca,
+                           "STANDIN_HOME": os.path.join(cls.home, "standin"), "LC_ALL": "C.UTF-8"}
+        cls.standin("init")
+
+    @classmethod
+    def standin(cls, *words, secret="", check=True, **more):
+        return subprocess.run(as_a_user(STANDIN, *words), input=secret, capture_output=True, text=True, check=check,
+                              timeout=120, env=cls.environment | more, cwd=cls.home)
+
+    def setUp(self):
+        self.origin.all()
+
+    def records(self, event):
+        """What the audit log has of this event, oldest first."""
+        lines = self.standin("audit", "--json").stdout.splitlines()
+        return [record for record in map(json.loads, lines) if record["event"] == event]

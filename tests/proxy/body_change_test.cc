@@ -158,6 +158,18 @@ TEST_F(BodyChange, RefusalBeforeTheHeadIsAResponse) {
   EXPECT_EQ(interceptor.wait_for_outcomes(1)[0].reason, "not_that");
 }
 
+TEST_F(BodyChange, RefusalIsItsMakersToRecord) {
+  origin.on("/forbidden", [](const Received&) { return Reply::body(200, "forbidden"); });
+  Session client(*this);
+  EXPECT_EQ(error_code(client.post("/", "a forbidden word")), "not_that");
+  EXPECT_EQ(error_code(client.get("/forbidden")), "not_that");
+  client.send(head("POST /", "Content-Length: 200000\r\n") + std::string(150000, 'x') + "forbidden" +
+              std::string(49991, 'z'));
+  EXPECT_EQ(error_code(client.read_response()), "not_that");
+  EXPECT_EQ(interceptor.wait_for_outcomes(3)[2].reason, "not_that");
+  EXPECT_THAT(interceptor.refused(), testing::IsEmpty());
+}
+
 TEST_F(BodyChange, RefusedResponseNeverLooksWhole) {
   const Gate head_seen;
   origin.on("/late", [=](const Received&) { return Reply::events({"first\n\n", head_seen, "forbidden"}); });

@@ -172,32 +172,6 @@ TEST_F(ProxyAccess, UnboundTlsIsRelayedUntouched) {
   EXPECT_THAT(interceptor.passed(), ElementsAre("tunnel https://" + at));
 }
 
-TEST_F(ProxyAccess, HostMustAgree) {
-  const auto answer_to = [&](const std::string& text) {
-    Session client(*this);
-    client.send(text);
-    const Response response = client.read_response();
-    return std::to_string(response.status) + " " + error_code(response);
-  };
-  EXPECT_EQ(answer_to("GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n"), "421 misdirected_request");
-  EXPECT_EQ(answer_to("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), "421 misdirected_request");
-  EXPECT_EQ(answer_to("GET https://evil.example/ HTTP/1.1\r\nHost: evil.example\r\n\r\n"),
-            "421 misdirected_request");
-  const std::string host = "Host: " + authority() + "\r\n";
-  EXPECT_EQ(answer_to("GET / HTTP/1.1\r\n" + host + host + "\r\n"), "400 bad_request");
-  EXPECT_EQ(answer_to("GET / HTTP/1.1\r\n" + host + "Host: evil.example\r\n\r\n"), "400 bad_request");
-  EXPECT_EQ(answer_to("GET / HTTP/1.1\r\nX: y\r\n\r\n"), "400 bad_request");
-  EXPECT_EQ(answer_to("GET / HTTP/1.1\r\nHost: " + authority() + "/x\r\n\r\n"), "400 bad_request");
-  EXPECT_EQ(answer_to("GET / HTTP/1.1\r\nHost: evil@" + authority() + "\r\n\r\n"), "400 bad_request");
-  EXPECT_EQ(answer_to("GET https://evil.example/ HTTP/1.1\r\n" + host + "\r\n"), "400 bad_request");
-  EXPECT_EQ(answer_to("GET http://" + authority() + "/ HTTP/1.1\r\n" + host + "\r\n"),
-            "421 misdirected_request");
-  EXPECT_EQ(answer_to("CONNECT " + authority() + " HTTP/1.1\r\n" + host + "\r\n"), "400 bad_request");
-  EXPECT_EQ(answer_to("GET evil HTTP/1.1\r\n" + host + "\r\n"), "400 bad_request");
-  EXPECT_THAT(origin.requests(), IsEmpty());
-  EXPECT_THAT(interceptor.passed(), IsEmpty());
-}
-
 TEST_F(ProxyAccess, TheOwnNameMayBeSpelledAsHttpAllows) {
   Session client(*this);
   client.send("GET / HTTP/1.1\r\nhost: LOCALHOST.:" + std::to_string(origin.port()) + "\r\n\r\n");
