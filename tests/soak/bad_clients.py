@@ -20,7 +20,8 @@ class BadClients:
                 self.resets_in_a_request_body, self.resets_in_a_response, self.half_an_upload, self.no_request,
                 self.pipelines_and_goes, self.drops_a_websocket, self.bad_websocket, self.bad_requests,
                 self.h2_resets_streams, self.h2_opens_no_window, self.h2_goes_away, self.h2_preface_alone,
-                self.h2_garbage, self.h2_half_a_body, self.h2_closes_with_streams]
+                self.h2_garbage, self.h2_half_a_body, self.h2_closes_with_streams, self.h2_stops_reading, self.h2_floods,
+                self.tunnel_stops_reading, self.tunnel_resets]
 
     def http1(self, connection):
         return Http1Client(connection, self.door.authority("good1"))
@@ -79,6 +80,21 @@ class BadClients:
     async def no_request(self):
         async with await self.door.open("good1") as connection:
             await self.until_closed(connection)
+
+    # -- to an origin of no credential
+
+    async def tunnel_stops_reading(self):
+        number = self.soak.number()
+        async with await self.door.open("unbound") as connection:
+            await connection.send(self.http1(connection).request("GET", f"/big/{number}", self.fields(number)))
+            await asyncio.sleep(self.soak.hold())
+
+    async def tunnel_resets(self):
+        number = self.soak.number()
+        async with await self.door.open("unbound") as connection:
+            await connection.send(self.http1(connection).request("GET", f"/big/{number}", self.fields(number)))
+            await connection.reader.read(65536)
+            connection.reset()
 
     # -- in HTTP/1.1
 
@@ -192,6 +208,33 @@ class BadClients:
             await client.flush()
             await asyncio.sleep(self.soak.hold())
         await self.h2_client(act, self.soak.random.choice(["good1", "good2"]), opens_window=False)
+
+    async def h2_stops_reading(self):
+        """Its windows are wide open, but nobody empties the socket."""
+        async with await self.door.open("good2", "h2") as connection:
+            client = Http2Client(connection, self.door.authority("good2"))
+            client.h2.initiate_connection()
+            client.h2.increment_flow_control_window(1 << 30)
+            for _ in range(4):
+                number = self.soak.number()
+                stream, answer = client.begin("GET", f"/big/{number}", self.fields(number), ends=True)
+                answer.cancel()
+                client.h2.increment_flow_control_window(1 << 30, stream)
+            await client.flush()
+            await asyncio.sleep(self.soak.hold())
+
+    async def h2_floods(self):
+        """Many small frames that make work, as fast as they are taken; until the proxy has had enough."""
+        ping, settings = bytes([0, 0, 8, 6, 0, 0, 0, 0, 0]) + bytes(8), bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+        continuation = bytes([0, 0, 0, 9, 0, 0, 0, 0, 1])
+        first, then = self.soak.random.choice(
+            [(b"", ping), (b"", settings), (bytes([0, 0, 0, 1, 0, 0, 0, 0, 1]), continuation)])
+        async with await self.door.open("good2", "h2") as connection:
+            await connection.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings + first)
+            async with asyncio.timeout(self.soak.hold()):
+                while not connection.reader.at_eof():
+                    await connection.send(then * 200)
+                    await asyncio.sleep(0)
 
     async def h2_goes_away(self):
         async def act(connection, client):

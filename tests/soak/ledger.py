@@ -39,7 +39,8 @@ class Ledger:
             self.wrong(request, f"has the x-id {request.fields.get('x-id')!r}")
         if SECRETS["token"] in request.authorization:
             self._saw(request, "token")
-        if request.authorization not in ("", "Bearer " + SECRETS["token"]):
+        due = request.authorization == "Bearer " + SECRETS["token"]
+        if request.authorization and due == (request.origin == "unbound"):
             self.wrong(request, f"has the authorization {request.authorization!r}")
 
     def body_ended(self, request, whole):

@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
-"""The soak's origins, in one process: `origins.py FOLDER` prints their ports as JSON, and ends by SIGTERM."""
+"""The soak's origins, in one process: `origins.py FOLDER` prints their ports as JSON, and ends with its input."""
 import asyncio
 import json
 import logging
 import os
-import signal
 import ssl
 import sys
 
@@ -36,13 +35,14 @@ async def serve(folder):
         "bad2": (Http2Origin("bad2", ledger).serve, http2),
         "expired": (Http1Origin("expired", ledger).serve, tls(folder, "expired", "http/1.1")),
         "silent": (say_nothing, None),
+        "unbound": (Http1Origin("unbound", ledger).serve, http1),  # of no credential: its TLS is relayed unread
     }
     ports = {}
     for name, (handler, context) in origins.items():
         server = await asyncio.start_server(handler, "127.0.0.1", 0, ssl=context, backlog=1024)
         ports[name] = server.sockets[0].getsockname()[1]
     ended = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+    asyncio.get_running_loop().add_reader(sys.stdin, ended.set)  # nothing is ever written there
     print(json.dumps(ports), flush=True)
     await ended.wait()
     mine = asyncio.current_task()

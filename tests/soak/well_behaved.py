@@ -103,8 +103,8 @@ class WellBehaved:
         self.soak, self.requests = soak, Requests(soak)
 
     def conversations(self):
-        return [self.kept] * 6 + [self.kept_to_h2] * 2 + [self.h2] * 3 + [self.h2_to_http1] + [self.new, self.pipelined,
-                                                                                            self.websocket]
+        return [self.kept] * 6 + [self.kept_to_h2] * 2 + [self.h2] * 3 + [self.h2_to_http1] + [
+            self.new, self.pipelined, self.websocket, self.tunnelled]
 
     async def kept_by(self, origin):
         async with await self.soak.door.open(origin, what="well-behaved") as connection:
@@ -125,6 +125,14 @@ class WellBehaved:
         async with await self.soak.door.open("good1", what="well-behaved") as connection:
             await self.requests.one(Http1Client(connection, self.soak.door.authority("good1")).ask, self.requests.echo)
         await self.soak.pause(0.2)
+
+    async def tunnelled(self):
+        """To an origin of no credential: the stand-in is only text there, and comes back as it went."""
+        async with await self.soak.door.open("unbound", what="well-behaved") as connection:
+            ask = Http1Client(connection, self.soak.door.authority("unbound")).ask
+            for _ in range(5):
+                await self.requests.one(ask, self.soak.random.choice([self.requests.echo, self.requests.upload]))
+                await self.soak.pause(0.2)
 
     async def h2_by(self, origin):
         async with await self.soak.door.open(origin, "h2", what="well-behaved") as connection:
