@@ -395,14 +395,18 @@ Task<void> forward(ClientSide& client, const RequestHead& head, const PoolPointe
   }
   frame_request_body(t);
 
+  const auto is_given_up = [&] {  // the run has ended meanwhile, or the client has left
+    if (client.has_left()) recorded.outcome.reason = "client_gone";
+    return client.is_aborted();
+  };
   Ended ended;
   unsigned attempts = 0;
   for (bool again = true; again;) {
-    if (client.is_aborted()) co_return;  // the run has ended meanwhile, or the client has left
+    if (is_given_up()) co_return;
     t.origin = upstream.acquire_now(pool, client.protocol());
     if (!t.origin) {
       auto reached = co_await upstream.acquire(pool, client.protocol());
-      if (client.is_aborted()) co_return;
+      if (is_given_up()) co_return;
       if (const auto* refusal = std::get_if<Refusal>(&reached)) co_return co_await refuse(*refusal);
       t.origin = std::move(std::get<std::unique_ptr<OriginSide>>(reached));
     }

@@ -295,6 +295,21 @@ TEST_F(Http2Test, ClientThatTakesARequestBackEndsItAtTheOrigin) {
   EXPECT_EQ(client.get("/").field(":status"), "200");
 }
 
+TEST_F(Http2Test, ClientThatTakesARequestBackBeforeItsOriginIsReachedHasGone) {
+  const RawPeer slow;
+  bind("https://" + slow.authority());
+  H2Session client(*this, slow.authority());
+  const auto id = client.peer.request({client.head("GET", "/"), {}, {}});
+  client.peer.flush();
+  const auto reached = slow.accept();
+  client.peer.reset(id, NGHTTP2_CANCEL);
+  client.peer.flush();
+  client.host = "elsewhere.example";
+  EXPECT_EQ(client.get("/").field(":status"), "421");  // behind the reset, which is read by now
+  reached->reset();
+  EXPECT_EQ(interceptor.wait_for_outcomes(1)[0].reason, "client_gone");
+}
+
 TEST_F(Http2Test, RequestThatTheOriginDidNotLookAtIsSentAgain) {
   std::atomic<int> asked = 0;
   http2_origin.on_whole = [&](H2Peer& peer, std::int32_t id) {
