@@ -1,63 +1,18 @@
 #include <atomic>
 #include <thread>
 
-#include "tests/h2_peer.h"
-#include "tests/proxy/test_boundary.h"
+#include "tests/proxy/http2_fixture.h"
 
 namespace standin::proxy::test {
 namespace {
 
-using standin::test::Fields;
-using standin::test::H2Message;
-using standin::test::H2Origin;
-using standin::test::H2Outgoing;
-using standin::test::H2Peer;
-using testing::AllOf;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using testing::Not;
 using testing::Pair;
 using testing::SizeIs;
 using testing::StartsWith;
-
-constexpr std::string_view offers_h2("\x02h2\x08http/1.1", 12);
-
-/// Behind the proxy: an origin of HTTP/1.1 (the fixture's) and one that speaks HTTP/2 alone.
-struct Http2Test : BoundaryTest {
-  Http2Test() { bind("https://" + http2_origin.authority()); }
-
-  H2Origin http2_origin{{.certificate = pki.make_certificate({"localhost"})}};
-
-  /// A client of HTTP/2 inside an intercepted connection.
-  struct H2Session : Outside {
-    H2Session(Http2Test& test, std::string to, H2Peer::Settings settings = {})
-        : Outside(test), host(std::move(to)), peer(tunnel(test), H2Peer::Role::client, settings) {}
-    [[nodiscard]] Fields head(std::string method, std::string path, const Fields& more = {}) const {
-      Fields all = {{":method", std::move(method)},
-                    {":scheme", "https"},
-                    {":authority", host},
-                    {":path", std::move(path)}};
-      all.insert(all.end(), more.begin(), more.end());
-      return all;
-    }
-    H2Message& get(std::string path, const Fields& more = {}) {
-      return peer.await_end(peer.request({head("GET", std::move(path), more), {}, {}}));
-    }
-    H2Message& post(std::string path, std::string body, const Fields& more = {}) {
-      return peer.await_end(peer.request({head("POST", std::move(path), more), std::move(body), {}}));
-    }
-    standin::test::Stream& tunnel(Http2Test& test) {
-      EXPECT_EQ(connect(host, test.userinfo()).status, 200U);
-      start_tls("localhost", test.start().authority_pem(), offers_h2);
-      EXPECT_EQ(chosen_alpn(), "h2");
-      return stream();
-    }
-    std::string host;
-    H2Peer peer;
-  };
-};
 
 TEST_F(Http2Test, RequestGoesToAnOriginOfHttp1AsHttp1) {
   origin.on("/path", [](const Received&) { return Reply::chunked({"one", "two"}, {{"X-Sum", "6"}}); });
@@ -308,90 +263,6 @@ TEST_F(Http2Test, ClientThatTakesARequestBackBeforeItsOriginIsReachedHasGone) {
   EXPECT_EQ(client.get("/").field(":status"), "421");  // behind the reset, which is read by now
   reached->reset();
   EXPECT_EQ(interceptor.wait_for_outcomes(1)[0].reason, "client_gone");
-}
-
-TEST_F(Http2Test, RequestThatTheOriginDidNotLookAtIsSentAgain) {
-  std::atomic<int> asked = 0;
-  http2_origin.on_whole = [&](H2Peer& peer, std::int32_t id) {
-    if (asked++ == 0)
-      peer.reset(id, NGHTTP2_REFUSED_STREAM);
-    else
-      peer.respond(id, {{{":status", "200"}}, peer.message(id).body, {}});
-  };
-  H2Session client(*this, http2_origin.authority());
-  EXPECT_EQ(client.post("/", "again").body, "again");
-  EXPECT_EQ(asked, 2);
-}
-
-TEST_F(Http2Test, OriginThatRequiresHttp1ForARequestGetsItInHttp1) {
-  H2Origin both({.certificate = pki.make_certificate({"localhost"}), .knows_http1 = true});
-  both.on_whole = [](H2Peer& peer, std::int32_t id) { peer.reset(id, NGHTTP2_HTTP_1_1_REQUIRED); };
-  bind("https://" + both.authority());
-  H2Session client(*this, both.authority());
-  EXPECT_EQ(client.post("/", "body", {{"content-length", "4"}}).body, "old body");
-  EXPECT_EQ(client.get("/").body, "old ");
-  EXPECT_EQ(both.connections(), 2U);
-}
-
-TEST_F(Http2Test, BodyThatWasNotBegunIsSentInHttp1AfterAll) {
-  H2Origin both({.certificate = pki.make_certificate({"localhost"}), .knows_http1 = true});
-  both.on_head = [](H2Peer& peer, std::int32_t id) { peer.reset(id, NGHTTP2_HTTP_1_1_REQUIRED); };
-  bind("https://" + both.authority());
-  H2Session client(*this, both.authority());
-  const auto id = client.peer.request({client.head("POST", "/", {{"content-length", "4"}}), {}, {}, true});
-  client.peer.flush();
-  // The proxy has been told before the body comes: it has connected again.
-  while (both.connections() < 2) EXPECT_EQ(client.get("/").field(":status"), "200");
-  client.peer.send(id, "body", true);
-  EXPECT_EQ(client.peer.await_end(id).body, "old body");
-}
-
-TEST_F(Http2Test, BodyThatHasBegunIsNotSentAgainAndItIsSaidWhy) {
-  H2Origin both({.certificate = pki.make_certificate({"localhost"}), .knows_http1 = true});
-  both.on_data = [](H2Peer& peer, std::int32_t id, std::string_view) {
-    if (peer.message(id).body.size() == 8) peer.reset(id, NGHTTP2_HTTP_1_1_REQUIRED);
-  };
-  both.on_head = [](H2Peer&, std::int32_t) {};
-  bind("https://" + both.authority());
-  H2Session client(*this, both.authority());
-  const auto id = client.peer.request({client.head("POST", "/"), "body", {}, true});
-  client.peer.flush();
-  client.peer.send(id, "more", false);
-  const H2Message& got = client.peer.await_end(id);
-  EXPECT_EQ(got.field(":status"), "502");
-  EXPECT_THAT(got.body, HasSubstr("did nothing about the request"));
-}
-
-TEST_F(Http2Test, ConnectionThatTheOriginGivesUpGetsNoMoreRequests) {
-  std::atomic<int> asked = 0;
-  http2_origin.on_whole = [&](H2Peer& peer, std::int32_t id) {
-    if (asked++ == 0) {
-      peer.go_away(id, NGHTTP2_NO_ERROR);
-      peer.flush();
-    }
-    peer.respond(id, {{{":status", "200"}}, "x", {}});
-  };
-  H2Session client(*this, http2_origin.authority());
-  EXPECT_EQ(client.get("/").body, "x");
-  EXPECT_EQ(client.get("/").body, "x");
-  EXPECT_EQ(http2_origin.connections(), 2U);
-}
-
-TEST_F(Http2Test, OriginOfFewStreamsGetsMoreConnections) {
-  H2Origin narrow({.certificate = pki.make_certificate({"localhost"}), .settings = {.max_streams = 2}});
-  const Gate all_asked;
-  std::atomic<int> asked = 0;
-  narrow.on_whole = [&](H2Peer& peer, std::int32_t id) {
-    ++asked;
-    peer.respond(id, {{{":status", "200"}}, "x", {}});
-  };
-  bind("https://" + narrow.authority());
-  H2Session client(*this, narrow.authority());
-  EXPECT_EQ(client.get("/").body, "x");
-  std::vector<std::int32_t> ids;
-  for (int i = 0; i < 20; ++i) ids.push_back(client.peer.request({client.head("GET", "/"), {}, {}}));
-  for (const auto id : ids) EXPECT_EQ(client.peer.await_end(id).body, "x");
-  EXPECT_EQ(asked, 21);
 }
 
 TEST_F(Http2Test, SlowReaderHoldsTheOriginBackAndNotTheMemory) {
