@@ -16,11 +16,13 @@ constexpr std::size_t max_head_list = 64 * 1024;
 constexpr std::size_t max_head_effort = 4 * 1024 * 1024;
 constexpr std::uint32_t max_streams = 128;
 constexpr std::size_t max_heads_waiting = 64;
-/// What may come before it is passed on. Towards origins more: there is a network in between.
+/// What may come before it is passed on. Towards origins more: there is a network in between. A connection
+/// has room for all that its streams may hold, so that those whose readers wait hold up none of the others.
 constexpr std::uint32_t server_stream_window = 256 * 1024;
-constexpr std::int32_t server_connection_window = 16 * 1024 * 1024;
+constexpr std::int32_t server_connection_window = max_streams * server_stream_window;
 constexpr std::uint32_t client_stream_window = 1024 * 1024;
-constexpr std::int32_t client_connection_window = 32 * 1024 * 1024;
+constexpr std::uint32_t client_streams = 64;  // then another connection
+constexpr std::int32_t client_connection_window = client_streams * client_stream_window;
 constexpr std::uint64_t resets_forgiven = 500;
 constexpr std::uint64_t empty_data_forgiven = 1000;
 
@@ -418,7 +420,7 @@ Http2StreamPointer Http2Session::request(const Http2Block& head, bool ends) {
 bool Http2Session::has_room() const noexcept {
   const std::uint32_t theirs =
       nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-  return takes_requests() && streams_.size() < std::min<std::uint32_t>(theirs, 1000);
+  return takes_requests() && streams_.size() < std::min(theirs, client_streams);
 }
 
 void Http2Session::resume(Http2Stream& stream) {

@@ -92,5 +92,19 @@ TEST_F(Http2Test, OriginOfFewStreamsGetsMoreConnections) {
   EXPECT_EQ(asked, 21);
 }
 
+TEST_F(Http2Test, ClientThatDoesNotReadHoldsNobodyElseUp) {
+  const std::string large(2 << 20, 'x');
+  http2_origin.on_whole = [&](H2Peer& peer, std::int32_t id) {
+    peer.respond(id, {{{":status", "200"}}, large, {}});
+  };
+  H2Session deaf(*this, http2_origin.authority(), {.opens_window = false});
+  std::vector<std::int32_t> ids;
+  for (int i = 0; i < 40; ++i) ids.push_back(deaf.peer.request({deaf.head("GET", "/"), {}, {}}));
+  for (const auto id : ids) deaf.peer.run_until([&] { return !deaf.peer.message(id).fields.empty(); });
+  H2Session other(*this, http2_origin.authority());
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(other.get("/").body.size(), large.size());
+  EXPECT_EQ(http2_origin.connections(), 1U) << "they share it";
+}
+
 }  // namespace
 }  // namespace standin::proxy::test
