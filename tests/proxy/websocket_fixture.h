@@ -68,7 +68,7 @@ inline std::optional<std::vector<Message>> messages_in(std::string_view bytes, b
     std::string mask(4, '\0');
     if (masked) mask = bytes.substr(at, 4);
     at += masked ? 4 : 0;
-    if (bytes.size() < at + size) return std::nullopt;
+    if (size > bytes.size() - at) return std::nullopt;  // it may be a length that no sum holds
     std::string payload(bytes.substr(at, size));
     for (std::size_t i = 0; i < size; ++i) payload[i] = static_cast<char>(payload[i] ^ mask[i % 4]);
     bytes.remove_prefix(at + size);
