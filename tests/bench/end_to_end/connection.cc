@@ -51,18 +51,8 @@ Step Connection::step() {
   switch (state_) {
     case State::connecting: {
       const Step result = socket_->connected();
-      if (result != Step::done) return result;
-      if (way_.proxy_port == 0) {
-        shake();
-        return Step::done;
-      }
-      const std::string target = way_.authority(host_);
-      out_ =
-          "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n" + way_.proxy_authorization + "\r\n";
-      sent_ = 0;
-      in_.clear();
-      state_ = State::asking;
-      return Step::done;
+      if (result == Step::done) way_.proxy_port == 0 ? shake() : ask_for_tunnel();
+      return result;
     }
     case State::asking: {
       const Step result = socket_->write(out_, sent_);
@@ -78,13 +68,8 @@ Step Connection::step() {
     }
     case State::shaking: {
       const Step result = socket_->handshake();
-      if (result != Step::done) return result;
-      if (way_.http2 != socket_->speaks_http2()) die("the other side chose another version of HTTP");
-      const Identity who{way_.authority(host_), way_.token};
-      wire_ = way_.http2 ? http2_client(who, *this) : http1_client(who, *this);
-      state_ = State::open;
-      owner_.on_open(*this);
-      return Step::done;
+      if (result == Step::done) open();
+      return result;
     }
     case State::open:
       break;
@@ -92,10 +77,26 @@ Step Connection::step() {
   return Step::failed;
 }
 
+void Connection::ask_for_tunnel() {
+  const std::string target = way_.authority(host_);
+  out_ = "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n" + way_.proxy_authorization + "\r\n";
+  sent_ = 0;
+  in_.clear();
+  state_ = State::asking;
+}
+
 void Connection::shake() {
   in_.clear();
   socket_->start_client(way_.context.get(), host_);
   state_ = State::shaking;
+}
+
+void Connection::open() {
+  if (way_.http2 != socket_->speaks_http2()) die("the other side chose another version of HTTP");
+  const Identity who{way_.authority(host_), way_.token};
+  wire_ = way_.http2 ? http2_client(who, *this) : http1_client(who, *this);
+  state_ = State::open;
+  owner_.on_open(*this);
 }
 
 void Connection::on_answer(unsigned status, std::uint64_t asked) {

@@ -53,9 +53,11 @@ class Connection final : private Answers {
 
  private:
   enum class State : std::uint8_t { connecting, asking, tunnelling, shaking, open };
-  Step step();
-  void shake();
   Step opening();
+  Step step();
+  void ask_for_tunnel();
+  void shake();
+  void open();
   void on_body(std::string_view piece) override { owner_.on_body(*this, piece); }
   void on_answer(unsigned status, std::uint64_t asked) override;
 
