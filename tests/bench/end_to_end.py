@@ -1,160 +1,235 @@
 #!/usr/bin/env python3
 """Measures the boundary beside a direct connection, both in one run, in turn (A B, B A): scripts/bench.
 
-A ratio is the median over the pairs, so it holds where the machine's speed drifts. Load generator, origin and
-proxy share the machine's cores. Processor time is the proxy's own, of all its threads, for each operation.
+A figure is the median over the pairs, so it holds where the machine's speed drifts. Load generator, origin and
+proxy share the machine's cores. Processor time and memory are those of the proxy's process alone: of standin, the
+parent of the command that it runs. Direct speaks the same version of HTTP as proxied, and so do both sides of the
+proxy.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import pathlib
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
+import typing
+
+import end_to_end_report as report
+import end_to_end_start as start
 
 SECRET = "bench-secret-0123456789abcdef0123456789abcdef"
-MEASURES = [  # title, pattern, connections
-    ("keep-alive, 1 connection", "keep-alive", 1),
-    ("keep-alive, 64 connections", "keep-alive", 64),
-    ("new connections, 1 at a time", "new", 1),
-    ("new connections, 8 at once", "new", 8),
+PLACEHOLDER = "PLACEHOLDER"
+NAMES = "*.bench.test"
+FEW = 3  # pairs, where one takes long
+
+
+@dataclasses.dataclass
+class Measure:
+    """A row of the table. `options` are the load generator's, `title` is formatted with the arguments."""
+
+    key: str
+    title: str
+    pattern: str
+    row: typing.Callable
+    options: typing.Callable = lambda _: {}
+    versions: tuple = tuple(report.VERSIONS)
+    few: bool = False
+
+
+MEASURES = [
+    Measure("tunnels", "{tunnels:,} idle tunnels", "tunnels", report.tunnels, lambda a: {"connections": a.tunnels}),
+    Measure("keep1", "keep-alive, 1 connection", "keep-alive", report.rate),
+    Measure("keep64", "keep-alive, 64 connections", "keep-alive", report.rate, lambda _: {"connections": 64}),
+    Measure("streams64", "1 connection, 64 streams", "keep-alive", report.rate, lambda _: {"streams": 64}, ("h2",)),
+    Measure("new1", "new connections, 1 at a time", "new", report.rate),
+    Measure("new8", "new connections, 8 at once", "new", report.rate, lambda _: {"connections": 8}),
+    Measure("names", "name never seen before", "names", report.names, lambda a: {"count": a.names}, few=True),
+    Measure("down", "{size} down", "down", report.transfer, lambda a: {"bytes": a.bytes}, few=True),
+    Measure("up", "{size} up", "up", report.transfer, lambda a: {"bytes": a.bytes}, few=True),
+    Measure("down143", "143 MB down", "down", report.transfer, lambda _: {"bytes": 143_000_000}, ("h2",), few=True),
+    Measure("events", "events, every 10 ms", "events", report.events, lambda a: {"count": a.events}, few=True),
 ]
+KEYS = [measure.key for measure in MEASURES] + ["start"]
+# option: its value, its value for --quick, what it is
+AMOUNTS = {
+    "seconds": (2.0, 0.5, "of each load of requests"),
+    "pairs": (6, 3, f"of direct and proxied; of names, bodies and events {FEW} at most"),
+    "bytes": (1 << 30, 256 << 20, "of a body"),
+    "names": (100, 40, "never seen before, in each pair"),
+    "events": (300, 100, "in each pair"),
+    "tunnels": (1000, 250, "that idle"),
+    "starts": (50, 20, "of a run, and as many of the bare command"),
+}
 
 
-def load(arguments, measure, way):
-    _, pattern, connections = measure
-    command = [f"{arguments.build}/tests/bench/end_to_end", "load", "--port", arguments.port]
-    command += ["--pattern", pattern, "--connections", str(connections), "--seconds", str(arguments.seconds)]
-    command += way + ["--watch", str(arguments.watch)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode != 0:
-        sys.exit(f"bench: error: the load generator failed at {measure[0]}")
-    return json.loads(done.stdout)
+class Bench:
+    """Has the load generator run each measure both ways, and prints the rows."""
 
+    def __init__(self, arguments, proxied):
+        """`proxied`: the options of a load that goes through the proxy."""
+        self.arguments = arguments
+        self.direct = ["--roots", f"{arguments.folder}/ca.pem", "--token", SECRET]
+        self.proxied = [*proxied, "--watch", str(arguments.watch)]
+        self.next_name = 0
 
-def measure_all(arguments, proxied):
-    """Prints the table. `proxied`: the options of a load that goes through the proxy."""
-    direct = ["--roots", f"{arguments.folder}/ca.pem", "--token", SECRET]
-    print(f"{'':30} {'direct':>10} {'proxied':>10} {'ratio':>6} {'p50 added':>10} {'p99 added':>10} {'proxy CPU':>10}")
-    for measure in MEASURES:
+    def load(self, way, pattern, version, **options):
+        command = [f"{self.arguments.build}/tests/bench/end_to_end", "load", "--port", self.arguments.port]
+        command += ["--pattern", pattern, *way, *(["--h2"] if version == "h2" else [])]
+        for name, value in options.items():
+            command += ["--" + name.replace("_", "-"), str(value)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        if done.returncode != 0:
+            sys.exit(f"bench: error: the load generator failed at {pattern}, {version}")
+        return json.loads(done.stdout)
+
+    def pairs(self, measure, version):
+        if measure.key == "tunnels":  # memory grows the first time only
+            return [(None, self.load(self.proxied, measure.pattern, version, **measure.options(self.arguments)))]
         pairs = []
-        for turn in range(arguments.pairs):
-            order = [direct, proxied] if turn % 2 == 0 else [proxied, direct]
-            figures = [load(arguments, measure, way) for way in order]
+        for turn in range(min(self.arguments.pairs, FEW) if measure.few else self.arguments.pairs):
+            options = {"seconds": self.arguments.seconds, **measure.options(self.arguments)}
+            if measure.key == "names":
+                options["first_name"] = self.next_name
+                self.next_name += self.arguments.names
+            order = [self.direct, self.proxied] if turn % 2 == 0 else [self.proxied, self.direct]
+            figures = [self.load(way, measure.pattern, version, **options) for way in order]
             pairs.append(figures if turn % 2 == 0 else figures[::-1])
+        return pairs
 
-        def middle(of):
-            return statistics.median(of(a, b) for a, b in pairs)
+    def run(self, keys, versions):
+        arguments = self.arguments
+        for version in versions:  # what only the first requests pay, and what then stays in memory
+            self.load(self.proxied, "new", version, seconds=min(0.5, arguments.seconds))
+            self.load(self.proxied, "keep-alive", version, connections=8, seconds=min(0.5, arguments.seconds))
+        for measure in (m for m in MEASURES if m.key in keys):
+            title = measure.title.format(size=report.size(arguments.bytes), **vars(arguments))
+            for version in (v for v in versions if v in measure.versions):
+                row = report.title(title, version, arguments.versions)
+                if measure.key == "names" and arguments.no_names:
+                    report.skipped(row, arguments.no_names)
+                else:
+                    measure.row(row, self.pairs(measure, version))
 
-        print(
-            f"{measure[0]:30} {middle(lambda a, _: a['rate']):8,.0f}/s {middle(lambda _, b: b['rate']):8,.0f}/s"
-            f" {middle(lambda a, b: b['rate'] / a['rate']):6.2f}"
-            f" {middle(lambda a, b: b['p50'] - a['p50']):7,.0f} us {middle(lambda a, b: b['p99'] - a['p99']):7,.0f} us"
-            f" {middle(lambda _, b: b['processor']):7,.0f} us",
-            flush=True,
-        )
 
-
-def peak_memory(pid):
-    for line in pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
+def parts(arguments):
+    """What is measured by one process of the proxy's: keys and versions. Idle tunnels have one of their own, for
+    it is memory that nobody has used before that they make it take."""
+    tunnels, others = set(arguments.keys) & {"tunnels"}, set(arguments.keys) - {"tunnels", "start"}
+    if tunnels:
+        yield from ((tunnels, [version]) for version in arguments.versions)
+    if others:
+        yield others, arguments.versions
 
 
 def measure_inside(arguments):
-    """Within `standin run`: its environment says the way."""
+    """Within `standin run`: its environment says the way, and its process is our parent."""
     arguments.watch = os.getppid()
     roots, token = os.environ["SSL_CERT_FILE"], os.environ["BENCH_TOKEN"]
     if token == SECRET:
         sys.exit("bench: error: the child was given the secret")
-    version = ["--h2"] if arguments.h2 else []
-    measure_all(arguments, ["--roots", roots, "--token", token, "--proxy", os.environ["HTTPS_PROXY"], *version])
-    print(f"peak memory of standin: {peak_memory(arguments.watch):.1f} MiB", flush=True)
+    way = ["--roots", roots, "--token", token, "--proxy", os.environ["HTTPS_PROXY"]]
+    Bench(arguments, way).run(*arguments.part)
     pathlib.Path(arguments.folder, "measured").touch()
 
 
-def elapsed(command, environment):
-    began = time.perf_counter()
-    child = os.posix_spawn(command[0], command, environment)
-    _, status = os.waitpid(child, 0)
-    if status != 0:
-        sys.exit(f"bench: error: {command[0]} ended with status {status}")
-    return (time.perf_counter() - began) * 1000
-
-
-def measure_start(standin, environment):
-    bare = [shutil.which("true")]
-    wrapped = [standin, "run", "--with", "bench", "--", *bare]
-    pairs = []
-    for turn in range(51):
-        first, second = (bare, wrapped) if turn % 2 == 0 else (wrapped, bare)
-        one, two = elapsed(first, environment), elapsed(second, environment)
-        pairs.append((one, two) if turn % 2 == 0 else (two, one))
-    pairs = pairs[1:]  # the first reads the program from the disk
-    added = sorted(b - a for a, b in pairs)
-    print(
-        f"start: true {statistics.median(a for a, _ in pairs):.2f} ms,"
-        f" standin run -- true {statistics.median(b for _, b in pairs):.2f} ms,"
-        f" added {statistics.median(added):.2f} ms (of 50 pairs; the slowest tenth {added[45]:.2f} ms and more)"
-    )
+def names_are_ours(arguments):
+    """A namespace of mounts with more names in its /etc/hosts: the way into it, or none and why."""
+    if "names" not in arguments.keys:
+        return [], ""
+    count = arguments.names * min(arguments.pairs, FEW) * len(arguments.versions)
+    hosts = pathlib.Path(arguments.folder, "hosts")
+    names = "".join(f"127.0.0.1 h{i}.bench.test\n" for i in range(count))
+    hosts.write_text(pathlib.Path("/etc/hosts").read_text(encoding="utf-8") + "\n" + names, encoding="utf-8")
+    enter = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-current-user", "--keep-caps"])]
+    enter += ["sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', str(hosts)]
+    probe = [*enter, "getent", "ahosts", "h0.bench.test"]
+    try:
+        done = subprocess.run(probe, capture_output=True, text=True, check=False)
+    except OSError as error:
+        return [], f"no unshare: {error.strerror}"
+    if done.returncode == 0 and "127.0.0.1" in done.stdout:
+        return enter, ""
+    return [], "no mount namespace: " + (done.stderr.strip() or "the names do not resolve")
 
 
 def with_standin(arguments):
     standin = str(pathlib.Path(arguments.build, "cli/standin").resolve())
     environment = {k: v for k, v in os.environ.items() if not k.upper().endswith("_PROXY")}
     environment |= {"STANDIN_HOME": f"{arguments.folder}/home", "SSL_CERT_FILE": f"{arguments.folder}/ca.pem"}
-    add = [standin, "add", "bench", "--origin", f"localhost:{arguments.port}", "--env", "BENCH_TOKEN"]
+    add = [standin, "add", "bench", "--env", "BENCH_TOKEN"]
+    for host in ("localhost", NAMES):
+        add += ["--origin", f"{host}:{arguments.port}"]
     for command in ([standin, "init"], add):
         done = subprocess.run(command, env=environment, input=SECRET, text=True, capture_output=True, check=False)
         if done.returncode != 0:
             sys.exit(f"bench: error: {' '.join(command)}: {done.stderr}")
-    inside = [sys.executable, __file__, "--inside", arguments.folder, "--port", arguments.port]
-    inside += ["--h2"] if arguments.h2 else []
-    inside += ["--build", arguments.build, "--seconds", str(arguments.seconds), "--pairs", str(arguments.pairs)]
-    # Not captured by the kernel: that would lead the direct loads through the proxy, too. scripts/bench --capture
-    # tells what it costs.
-    subprocess.run([standin, "run", "--capture", "env", "--with", "bench", "--", *inside], env=environment, check=True)
-    if not pathlib.Path(arguments.folder, "measured").exists():
-        sys.exit("bench: error: standin run did not run its command")
-    measure_start(standin, environment)
+    enter, arguments.no_names = names_are_ours(arguments)
+    measured = pathlib.Path(arguments.folder, "measured")
+    for keys, versions in parts(arguments):
+        inside = [sys.executable, "-B", __file__, "--inside", json.dumps(vars(arguments) | {"part": [list(keys), versions]})]
+        # Not captured by the kernel: that would lead the direct loads through the proxy, too. scripts/bench --capture
+        # tells what it costs.
+        run = [standin, "run", "--capture", "env", "--with", "bench", "--", *inside]
+        done = subprocess.run([*enter, *run], env=environment, check=False)
+        if done.returncode != 0 or not measured.exists():
+            sys.exit("bench: error: standin run did not end well")
+        measured.unlink()
+    if "start" in arguments.keys:
+        wrapped = [standin, "run", "--with", "bench", "--", shutil.which("true")]
+        start.measure(wrapped, [shutil.which("true")], environment, arguments.starts)
 
 
 def with_engine(arguments):
     roots = f"{arguments.folder}/authority.pem"
     environment = os.environ | {
-        "PROBE_STANDIN": "PLACEHOLDER",
+        "PROBE_STANDIN": PLACEHOLDER,
         "PROBE_SECRET": SECRET,
         "PROBE_ROOTS": f"{arguments.folder}/ca.pem",
         "PROBE_CA_OUT": roots,
     }
-    command = [f"{arguments.build}/tests/bench/proxy_probe", f"localhost:{arguments.port}"]
-    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as proxy:
-        arguments.watch = proxy.pid
-        url = proxy.stdout.readline().strip()
-        version = ["--h2"] if arguments.h2 else []
-        measure_all(arguments, ["--roots", roots, "--token", "PLACEHOLDER", "--proxy", url, *version])
-        print(f"peak memory of the proxy: {peak_memory(proxy.pid):.1f} MiB")
-        proxy.stdin.close()
+    enter, arguments.no_names = names_are_ours(arguments)
+    command = [*enter, f"{arguments.build}/tests/bench/proxy_probe"]
+    command += [f"{host}:{arguments.port}" for host in ("localhost", NAMES)]
+    for keys, versions in parts(arguments):
+        with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as proxy:
+            arguments.watch = proxy.pid  # what enters the namespace is replaced by the proxy
+            url = proxy.stdout.readline().strip()
+            Bench(arguments, ["--roots", roots, "--token", PLACEHOLDER, "--proxy", url]).run(keys, versions)
+            proxy.stdin.close()
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], prog="scripts/bench")
+    parser.add_argument("--build", default="build-release", help=argparse.SUPPRESS)
+    parser.add_argument("--inside", help=argparse.SUPPRESS)
+    parser.add_argument("--engine", action="store_true", help="the proxy alone: no policy, no audit, no vault")
+    parser.add_argument("--h2", action="store_true", help="HTTP/2 on both sides of the proxy, and direct")
+    parser.add_argument("--both", action="store_true", help="HTTP/1.1 and HTTP/2, row by row")
+    parser.add_argument("--only", metavar="KEYS", help=f"of {','.join(KEYS)}")
+    parser.add_argument("--quick", action="store_true", help="less of everything")
+    for name, (normal, quick, what) in AMOUNTS.items():
+        parser.add_argument(f"--{name}", type=type(normal), help=f"{what} ({normal}; quick: {quick})")
+    arguments = parser.parse_args()
+    for name, (normal, quick, _) in AMOUNTS.items():
+        if getattr(arguments, name) is None:
+            setattr(arguments, name, quick if arguments.quick else normal)
+    arguments.versions = report.VERSIONS if arguments.both else ["h2" if arguments.h2 else "h1"]
+    arguments.keys = arguments.only.split(",") if arguments.only else KEYS
+    if unknown := sorted(set(arguments.keys) - set(KEYS)):
+        parser.error(f"--only knows {','.join(KEYS)}, not {','.join(unknown)}")
+    return arguments
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", default="build-release")
-    parser.add_argument("--engine", action="store_true", help="the proxy alone: no policy, no audit, no vault")
-    parser.add_argument("--h2", action="store_true", help="HTTP/2 towards the proxy; direct is HTTP/1.1 all the same")
-    parser.add_argument("--seconds", type=float, default=2.0)
-    parser.add_argument("--pairs", type=int, default=6)
-    parser.add_argument("--inside", dest="folder", help=argparse.SUPPRESS)
-    parser.add_argument("--port", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = parse()
     arguments.watch = 0
-    if arguments.folder:
-        return measure_inside(arguments)
+    if arguments.inside:
+        return measure_inside(argparse.Namespace(**json.loads(arguments.inside)))
+    report.heading(arguments.versions)
     with tempfile.TemporaryDirectory() as arguments.folder:
         command = [f"{arguments.build}/tests/bench/end_to_end", "origin", "--folder", arguments.folder, "--token", SECRET]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as origin:

@@ -4,7 +4,6 @@
 #include <sys/resource.h>
 
 #include <cstdlib>
-#include <map>
 
 #include <CLI/CLI.hpp>
 
@@ -26,18 +25,20 @@ int main(int argc, char** argv) {
   serve->add_option("--folder", origin.folder, "for its certificates")->required();
   serve->add_option("--token", origin.token, "what requests must carry")->required();
   LoadOptions load;
-  const std::map<std::string, Pattern> patterns{{"keep-alive", Pattern::keep_alive},
-                                                {"new", Pattern::new_connections}};
-  auto* drive = app.add_subcommand("load", "a closed loop; prints its figures as JSON");
+  auto* drive = app.add_subcommand("load", "one pattern of load; prints its figures as JSON");
   drive->add_option("--port", load.origin_port, "the origin's")->required();
   drive->add_option("--roots", load.roots_file, "PEM file of trusted roots")->required();
   drive->add_option("--token", load.token, "what to send")->required();
   drive->add_option("--proxy", load.proxy_url, "http://user:password@127.0.0.1:port");
-  drive->add_option("--pattern", load.pattern)->transform(CLI::CheckedTransformer(patterns));
-  drive->add_flag("--h2", load.http2, "HTTP/2, a request at a time on each connection");
+  drive->add_option("--pattern", load.pattern)->required();
+  drive->add_flag("--h2", load.http2, "HTTP/2");
   drive->add_option("--connections", load.connections);
+  drive->add_option("--streams", load.streams, "requests at once on each connection of HTTP/2");
+  drive->add_option("--bytes", load.bytes, "of a body down or up");
+  drive->add_option("--count", load.count, "of names or events");
+  drive->add_option("--first-name", load.first_name);
   drive->add_option("--seconds", load.seconds);
-  drive->add_option("--watch", load.watched_process, "process whose processor time to count");
+  drive->add_option("--watch", load.watched_process, "process whose processor time and memory to count");
   CLI11_PARSE(app, argc, argv);
   return serve->parsed() ? serve_origin(origin) : run_load(load);
 }

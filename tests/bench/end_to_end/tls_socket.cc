@@ -11,8 +11,6 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <iostream>
 
 #include <openssl/err.h>
@@ -91,22 +89,28 @@ Step TlsSocket::handshake() {
   return outcome(SSL_do_handshake(tls_));
 }
 
+bool TlsSocket::speaks_http2() const {
+  const unsigned char* name = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(tls_, &name, &size);
+  return std::string_view(reinterpret_cast<const char*>(name), size) == "h2";
+}
+
 Step TlsSocket::read(std::string& into) {
   std::array<char, 16384> piece;
-  while (true) {
-    if (tls_ != nullptr) {
-      ERR_clear_error();
-      std::size_t got = 0;
-      const int result = SSL_read_ex(tls_, piece.data(), piece.size(), &got);
-      if (result != 1) return outcome(result);
-      into.append(piece.data(), got);
-    } else {
-      const ssize_t got = ::recv(socket_, piece.data(), piece.size(), 0);
-      if (got == 0) return Step::closed;
-      if (got < 0) return errno == EAGAIN ? Step::again : Step::failed;
-      into.append(piece.data(), static_cast<std::size_t>(got));
-    }
+  std::size_t size = 0;
+  if (tls_ != nullptr) {
+    ERR_clear_error();
+    const int result = SSL_read_ex(tls_, piece.data(), piece.size(), &size);
+    if (result != 1) return outcome(result);
+  } else {
+    const ssize_t got = ::recv(socket_, piece.data(), piece.size(), 0);
+    if (got == 0) return Step::closed;
+    if (got < 0) return errno == EAGAIN ? Step::again : Step::failed;
+    size = static_cast<std::size_t>(got);
   }
+  into.append(piece.data(), size);
+  return Step::done;
 }
 
 Step TlsSocket::write(std::string_view bytes, std::size_t& offset) {
@@ -127,37 +131,41 @@ Step TlsSocket::write(std::string_view bytes, std::size_t& offset) {
   return Step::done;
 }
 
+namespace {
+
+constexpr unsigned char http2_alone[] = {2, 'h', '2'};
+constexpr unsigned char both_versions[] = "\x02h2\x08http/1.1";  // the answer points into it
+
+int choose_version(SSL*, const unsigned char** out, unsigned char* size, const unsigned char* offered,
+                   unsigned offered_size, void*) {
+  const int found = SSL_select_next_proto(const_cast<unsigned char**>(out), size, both_versions,
+                                          sizeof both_versions - 1, offered, offered_size);
+  return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+}
+
+}  // namespace
+
 Context server_context(const std::string& certificate_file, const std::string& key_file) {
   Context context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
   if (SSL_CTX_use_certificate_chain_file(context.get(), certificate_file.c_str()) != 1 ||
       SSL_CTX_use_PrivateKey_file(context.get(), key_file.c_str(), SSL_FILETYPE_PEM) != 1)
     die("cannot use " + certificate_file);
   SSL_CTX_set_session_id_context(context.get(), reinterpret_cast<const unsigned char*>("bench"), 5);
+  SSL_CTX_set_alpn_select_cb(context.get(), choose_version, nullptr);
   return context;
 }
 
-Context client_context(const std::string& roots_file) {
+Context client_context(const std::string& roots_file, bool http2) {
   Context context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
   if (SSL_CTX_load_verify_file(context.get(), roots_file.c_str()) != 1) die("no roots in " + roots_file);
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);  // each new connection is a whole one
+  if (http2) SSL_CTX_set_alpn_protos(context.get(), http2_alone, sizeof http2_alone);
   return context;
 }
 
 std::uint64_t now() {
   return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
-}
-
-std::uint64_t processor_time(long pid) {
-  std::uint64_t sum = 0;
-  std::error_code error;
-  // schedstat counts nanoseconds where stat counts ticks of 10 ms.
-  for (const auto& task :
-       std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task", error)) {
-    std::uint64_t nanoseconds = 0;
-    if (std::ifstream(task.path() / "schedstat") >> nanoseconds) sum += nanoseconds;
-  }
-  return sum;
 }
 
 }  // namespace standin::bench

@@ -30,7 +30,8 @@ class TlsSocket {
   void start_server(SSL_CTX* context);
   void start_client(SSL_CTX* context, const std::string& host);
   Step handshake();
-  /// Appends what there is, plain or TLS. `again` once nothing is left to read.
+  [[nodiscard]] bool speaks_http2() const;  // what ALPN chose
+  /// Appends one record, or one piece where there is no TLS. `again`: nothing is there.
   Step read(std::string& into);
   /// Writes `bytes` from `offset` on and moves it.
   Step write(std::string_view bytes, std::size_t& offset);
@@ -42,13 +43,13 @@ class TlsSocket {
   SSL* tls_ = nullptr;
 };
 
+/// Chooses HTTP/2 for who offers it.
 Context server_context(const std::string& certificate_file, const std::string& key_file);
-Context client_context(const std::string& roots_file);
+/// Offers HTTP/2 alone, or says nothing of a version.
+Context client_context(const std::string& roots_file, bool http2);
 
 /// Nanoseconds of a clock that only goes forward.
 std::uint64_t now();
-/// Nanoseconds of processor time of all threads of a process; 0 where it cannot be read.
-std::uint64_t processor_time(long pid);
 
 [[noreturn]] void die(const std::string& why);
 
