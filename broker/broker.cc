@@ -156,7 +156,10 @@ std::optional<proxy::Refusal> Broker::State::Exchange::commit() {
     record_->commit();
     return std::nullopt;
   } catch (const Error& error) {
-    return state_.refuse({record_->first(), audit_unavailable(error.what(), error.hint())}, *record_);
+    auto refusal = audit_unavailable(error.what(), error.hint());
+    record_->take_back(refusal);
+    state_.tell(refusal);
+    return refusal;
   }
 }
 

@@ -58,6 +58,18 @@ void Journal::commit(std::uint64_t seq) {
   if (log_.last_seq() < seq) write_now(nullptr);
 }
 
+bool Journal::refuse(std::uint64_t seq, unsigned status, std::string_view reason) {
+  const std::lock_guard lock(mutex_);
+  const std::uint64_t written = log_.last_seq();
+  if (seq <= written) return false;
+  JournalEntry& entry = owed_.at(seq - written - 1);
+  entry.event = "refused";
+  entry.status = status;
+  entry.reason = reason;
+  ++owed_refusals_;
+  return true;
+}
+
 bool Journal::has_booked() const {
   const std::lock_guard lock(mutex_);
   return !is_failing_ && log_.last_seq() < booked_;

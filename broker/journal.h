@@ -43,13 +43,15 @@ class Journal {
   /// Writes what is owed, then `entry`; returns its seq. Throws Error(audit_unavailable), `entry` not being
   /// owed then: what it speaks of must not happen.
   std::uint64_t write(const JournalEntry& entry);
-  /// Owes it, and returns the seq that it will have: it is on record when commit() returned. Until then no
-  /// other is written before what was booked. Throws as write() does where the log could not be written last.
+  /// Owes it, and returns the seq that it will have: it is on record when commit() returned. Throws as
+  /// write() does where the log could not be written last.
   std::uint64_t book(const JournalEntry& entry);
   /// Writes what is owed, up to `seq` at least, if that has not been done. Throws Error(audit_unavailable):
-  /// what it speaks of must not happen, and the entry is owed all the same, as others already count on its
-  /// seq.
+  /// what it speaks of must not happen, and the entry keeps its place all the same, as others count on
+  /// theirs.
   void commit(std::uint64_t seq);
+  /// Makes of a booked entry that it was refused. False: it is written already.
+  bool refuse(std::uint64_t seq, unsigned status, std::string_view reason);
   /// Something was booked and is about to be committed.
   [[nodiscard]] bool has_booked() const;
   /// Writes it, or owes it. False where it is owed.

@@ -63,6 +63,14 @@ void RequestRecord::commit() {
   if (const auto seq = std::exchange(booked_, 0)) journal_.commit(seq);
 }
 
+void RequestRecord::take_back(const proxy::Refusal& refusal) noexcept {
+  std::erase_if(ends_, [&](const JournalEntry& end) {
+    return journal_.refuse(end.of.value_or(0), refusal.status, refusal.code);
+  });
+  // Unless somebody else's write had it after all: its end then says that it was not sent.
+  if (!ends_.empty()) refused(refusal);
+}
+
 void RequestRecord::refused(const Refused& refused) noexcept {
   JournalEntry entry = entry_for("refused", refused.stands);
   entry.status = refused.refusal.status;

@@ -27,10 +27,10 @@ class RequestRecord {
   /// The same, but on record only when commit() returned.
   void book(const Use& use);
   [[nodiscard]] bool has_booked() const noexcept { return booked_ != 0; }
-  /// One of those booked.
-  [[nodiscard]] const Use& first() const noexcept { return uses_.front(); }
-  /// Throws as use() does.
+  /// Throws as use() does: take_back() then.
   void commit();
+  /// What was booked stands in the log as refused.
+  void take_back(const proxy::Refusal& refusal) noexcept;
   void refused(const Refused& refused) noexcept;
   /// Where no credential is to blame.
   void refused(const proxy::Refusal& refusal) noexcept;

@@ -1,5 +1,6 @@
 #include "proxy/stream.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -75,25 +76,44 @@ Io Stream::try_read(std::span<char> into) noexcept {
   return read_now(into);
 }
 
+/// What a system call on the socket said.
+Io Stream::outcome(ssize_t result, Io::End would_block) const noexcept {
+  if (result > 0) return {Io::End::ok, static_cast<std::size_t>(result)};
+  if (result == 0) return {would_block == Io::End::want_read ? Io::End::eof : Io::End::ok, 0};
+  if (errno == EAGAIN || errno == EINTR) return {would_block, 0};
+  return {Io::End::cut, 0};
+}
+
 Io Stream::read_now(std::span<char> into) noexcept {
   if (ssl_)
     return tls_call([&](std::size_t* n) { return SSL_read_ex(ssl_.get(), into.data(), into.size(), n); });
   if (aborted_) return {Io::End::cut, 0};
-  const ssize_t n = ::recv(descriptor(), into.data(), into.size(), 0);
-  if (n > 0) return {Io::End::ok, static_cast<std::size_t>(n)};
-  if (n == 0) return {Io::End::eof, 0};
-  if (errno == EAGAIN || errno == EINTR) return {Io::End::want_read, 0};
-  return {Io::End::cut, 0};
+  return outcome(::recv(descriptor(), into.data(), into.size(), 0), Io::End::want_read);
 }
 
 Io Stream::try_write(std::string_view from) noexcept {
   if (ssl_)
     return tls_call([&](std::size_t* n) { return SSL_write_ex(ssl_.get(), from.data(), from.size(), n); });
   if (aborted_) return {Io::End::cut, 0};
-  const ssize_t n = ::send(descriptor(), from.data(), from.size(), MSG_NOSIGNAL);
-  if (n >= 0) return {Io::End::ok, static_cast<std::size_t>(n)};
-  if (errno == EAGAIN || errno == EINTR) return {Io::End::want_write, 0};
-  return {Io::End::cut, 0};
+  return outcome(::send(descriptor(), from.data(), from.size(), MSG_NOSIGNAL), Io::End::want_write);
+}
+
+Io Stream::try_read_into(int pipe, std::size_t most) noexcept {
+  // It counts as the reads that it saves.
+  reads_in_a_row_ += 3;
+  if (++reads_in_a_row_ > most_reads_in_a_row) {
+    must_yield_ = true;
+    return {Io::End::want_read, 0};
+  }
+  if (aborted_) return {Io::End::cut, 0};
+  return outcome(::splice(descriptor(), nullptr, pipe, nullptr, most, SPLICE_F_MOVE | SPLICE_F_NONBLOCK),
+                 Io::End::want_read);
+}
+
+Io Stream::try_write_from(int pipe, std::size_t count) noexcept {
+  if (aborted_) return {Io::End::cut, 0};
+  return outcome(::splice(pipe, nullptr, descriptor(), nullptr, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK),
+                 Io::End::want_write);
 }
 
 Task<std::optional<unsigned char>> Stream::peek() {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -45,6 +47,10 @@ class Stream {
 
   [[nodiscard]] Io try_read(std::span<char> into) noexcept;
   [[nodiscard]] Io try_write(std::string_view from) noexcept;
+  /// Of a plain connection: into a pipe that is empty, up to `most` bytes, without copying them (splice(2)).
+  [[nodiscard]] Io try_read_into(int pipe, std::size_t most) noexcept;
+  /// ... and out of one that holds `count`.
+  [[nodiscard]] Io try_write_from(int pipe, std::size_t count) noexcept;
   /// Until it may be tried again. False: the connection was aborted.
   Task<bool> wait(Io::End direction);
 
@@ -78,6 +84,7 @@ class Stream {
 
  private:
   Io read_now(std::span<char> into) noexcept;
+  [[nodiscard]] Io outcome(ssize_t result, Io::End would_block) const noexcept;
   Io tls_result(int result) noexcept;
   template <class F>
   Io tls_call(F call) noexcept;

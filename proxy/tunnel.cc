@@ -4,6 +4,8 @@
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/experimental/parallel_group.hpp>
 
+#include "proxy/conduit.h"
+
 namespace standin::proxy {
 
 namespace {
@@ -46,18 +48,66 @@ Task<bool> carry(Way& way, Way& back, std::string_view bytes) {
   return way.to.write_all(bytes);
 }
 
+/// So many bytes are in the conduit.
+Task<bool> empty(Way& way, const Conduit& conduit, std::size_t count) {
+  way.came += count;
+  way.sent += count;
+  while (count > 0) {
+    const Io io = way.to.try_write_from(conduit.exit(), count);
+    count -= io.count;
+    if (!io.ok() && !io.must_wait()) co_return false;
+    if (io.must_wait() && !co_await way.to.wait(io.end)) co_return false;
+  }
+  co_return true;
+}
+
+/// When it pays to go through a pipe.
+class Volume {
+ public:
+  explicit Volume(const Way& way) : may_pay_(!way.passage && !way.from.is_tls() && !way.to.is_tls()) {}
+
+  void read(std::size_t count, Conduit& conduit) noexcept {
+    full_ = count == Inbox::ordinary_size ? full_ + 1 : 0;
+    if (may_pay_ && full_ >= enough) conduit.open();
+  }
+  void spliced(std::size_t count, Conduit& conduit) noexcept {
+    if (count >= Inbox::ordinary_size) return;
+    full_ = 0;
+    conduit.close();
+  }
+
+ private:
+  static constexpr unsigned enough = 4;
+  bool may_pay_;
+  unsigned full_ = 0;
+};
+
 /// Waits without a buffer: an idle tunnel holds none.
 Task<void> copy(Way& way, Way& back, Inbox& early) {
   bool intact = early.empty() || co_await carry(way, back, early.bytes());
   early.consume(early.bytes().size());
   early.release();
   buffer_cache::Buffer buffer;
+  Conduit conduit;
+  Volume volume(way);
   while (intact) {
-    if (!buffer) buffer = buffer_cache::make(Inbox::ordinary_size);
-    const Io io = way.from.try_read({buffer.get(), Inbox::ordinary_size});
-    if (io.ok()) {
-      intact = co_await carry(way, back, {buffer.get(), io.count});
-    } else if (io.must_wait()) {
+    Io io;
+    if (conduit.is_open()) {
+      io = way.from.try_read_into(conduit.entrance(), Conduit::capacity);
+      if (io.ok()) {
+        intact = co_await empty(way, conduit, io.count);
+        volume.spliced(io.count, conduit);
+      }
+    } else {
+      if (!buffer) buffer = buffer_cache::make(Inbox::ordinary_size);
+      io = way.from.try_read({buffer.get(), Inbox::ordinary_size});
+      if (io.ok()) {
+        intact = co_await carry(way, back, {buffer.get(), io.count});
+        volume.read(io.count, conduit);
+      }
+    }
+    if (io.ok()) continue;
+    if (io.must_wait()) {
       buffer.reset();
       intact = co_await way.from.wait(io.end);
     } else if (io.end == Io::End::eof) {

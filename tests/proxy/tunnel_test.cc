@@ -1,8 +1,10 @@
 // Connections that are relayed, not read.
 #include <thread>
+#include <vector>
 
 #include <openssl/ssl.h>
 
+#include "proxy/conduit.h"
 #include "tests/proxy/test_boundary.h"
 
 namespace standin::proxy::test {
@@ -98,6 +100,36 @@ TEST_F(TunnelTest, MuchPassesInBothDirectionsAtOnce) {
     EXPECT_EQ(receive(client.stream()), pattern_sha256(size));
   }
   EXPECT_EQ(at_far, pattern_sha256(size));
+}
+
+TEST_F(TunnelTest, LittleBehindMuchArrivesAndAResetBehindItIsOne) {
+  constexpr std::uint64_t size = 8 << 20;  // enough to be spliced
+  Outside client(*this);
+  ASSERT_EQ(client.connect(peer.authority(), userinfo()).status, 200U);
+  const auto far = peer.accept();
+  {
+    const std::jthread sender(
+        [&] { standin::test::generate_pattern(size, [&](std::string_view piece) { far->write(piece); }); });
+    Sha256 hash;
+    hash.update(client.read_exactly(size));
+    EXPECT_EQ(hash.hex(), pattern_sha256(size));
+  }
+  far->write("little");
+  EXPECT_EQ(client.read_exactly(6), "little");
+  client.send("back");
+  EXPECT_EQ(far->read_exactly(4), "back");
+  far->reset();
+  EXPECT_THROW((void)client.read_some(), StreamError);
+}
+
+TEST(Conduit, OpensNoMoreThanSoMany) {
+  std::vector<Conduit> conduits(100);
+  for (Conduit& conduit : conduits) conduit.open();
+  EXPECT_TRUE(conduits.front().is_open());
+  EXPECT_FALSE(conduits.back().is_open());
+  conduits.front().close();
+  conduits.back().open();
+  EXPECT_TRUE(conduits.back().is_open());
 }
 
 /// A client that says hello before it has read the answer to CONNECT, in one segment: TLS over memory.
