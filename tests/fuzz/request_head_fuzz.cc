@@ -27,12 +27,14 @@ std::size_t scan(std::string_view bytes, std::size_t piece) {
   return state == State::done ? scanner.length() : 0;
 }
 
-/// What says where a message ends, and whom it is for.
+/// What says where a message ends, and whom it is for. "chunked" goes on in lower case, however it came.
 std::vector<std::string> framing_of(const RequestParser& parser) {
   std::vector<std::string> found;
   for (const Field& field : parser.fields) {
     for (const char* name : {"content-length", "transfer-encoding", "host"}) {
-      if (same_name(field.name, name)) found.push_back(name + (": " + std::string(field.value)));
+      const bool is_chunked = same_name(field.value, "chunked");
+      if (same_name(field.name, name))
+        found.push_back(name + (": " + std::string(is_chunked ? "chunked" : field.value)));
     }
   }
   return found;
@@ -67,6 +69,8 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   const auto got = framing_of(next);
   if (!find_field(parser.fields, "host")) expected.insert(expected.begin(), "host: origin.example");
   require(got == expected);
+  const Field* coding = find_field(next.fields, "transfer-encoding");
+  require(!coding || coding->value == "chunked");
   require(next.framing() == parser.framing());
   return 0;
 }
