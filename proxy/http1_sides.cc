@@ -34,8 +34,10 @@ Task<BodyRead> Http1ClientSide::read_body(BodyPieces& into) {
   // The head's fields are views into what the inbox read, and may not have been sent yet: a body that is
   // waited for would be written over them.
   if (!head_) head_ = client_.inbox.detach();
-  const Io io = co_await client_.stream.read_some(client_.inbox.space());
+  Inbox& inbox = client_.inbox;
+  const Io io = co_await client_.stream.read_some(much_comes_ ? inbox.wide_space() : inbox.space());
   if (!io.ok()) co_return BodyRead::gone;
+  much_comes_ = io.count >= Inbox::full_read;
   client_.inbox.commit(io.count);
   co_return take_body(into) ? BodyRead::ok : BodyRead::malformed;
 }
@@ -152,7 +154,8 @@ bool Http1OriginSide::take_body(BodyPieces& into) {
 }
 
 Task<BodyRead> Http1OriginSide::read_body(BodyPieces& into) {
-  const Io io = co_await connection_->stream.read_some(inbox_.space());
+  const Io io = co_await connection_->stream.read_some(much_comes_ ? inbox_.wide_space() : inbox_.space());
+  much_comes_ = io.count >= Inbox::full_read;
   if (io.ok()) {
     inbox_.commit(io.count);
   } else if (io.end == Io::End::eof) {

@@ -39,6 +39,7 @@ class Http1ClientSide final : public ClientSide {
  private:
   Client& client_;
   RequestParser& request_;
+  bool much_comes_ = false;
   buffer_cache::Buffer head_;                       // of the request, once a body is read behind it
   Framing framing_ = Framing::none;                 // of the response
   std::string out_;                                 // its head, to be written with the first piece
@@ -76,7 +77,8 @@ class Http1OriginSide final : public OriginSide {
   Inbox inbox_;
   std::optional<ResponseParser> response_;
   bool is_head_request_ = false;
-  bool began_ = false;   // a byte of the response came
+  bool began_ = false;  // a byte of the response came
+  bool much_comes_ = false;
   bool ended_ = false;   // the connection did
   bool unsent_ = false;  // the origin turned out to speak nothing but HTTP/2
 };

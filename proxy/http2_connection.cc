@@ -10,8 +10,8 @@ namespace standin::proxy {
 
 namespace {
 
-/// Two TLS records: more would only wait in the socket.
-constexpr std::size_t output_turn = 32 * 1024;
+/// Four TLS records, and one full segment: more would only wait in the socket.
+constexpr std::size_t output_turn = 64 * 1024;
 
 }  // namespace
 

@@ -15,6 +15,8 @@ class Inbox {
  public:
   /// One TLS record's worth and a head before it.
   static constexpr std::size_t ordinary_size = buffer_cache::record_size;
+  /// What a read brings where more is on its way.
+  static constexpr std::size_t full_read = 16 * 1024;
 
   [[nodiscard]] std::string_view bytes() const noexcept { return {data_.get() + begin_, end_ - begin_}; }
   [[nodiscard]] bool empty() const noexcept { return begin_ == end_; }
@@ -39,6 +41,15 @@ class Inbox {
       capacity_ = grown;
     }
     return {data_.get() + end_, capacity_ - end_};
+  }
+  /// The same where much comes: a whole read-ahead's records, if nothing is held.
+  std::span<char> wide_space() {
+    if (empty() && capacity_ < buffer_cache::read_ahead_size) {
+      release();
+      data_ = buffer_cache::make(buffer_cache::read_ahead_size);
+      capacity_ = buffer_cache::read_ahead_size;
+    }
+    return space();
   }
   void commit(std::size_t n) noexcept { end_ += n; }
   /// The bytes stay where they are until the next space() or release().

@@ -1,6 +1,8 @@
 #include "proxy/stream.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -139,15 +141,47 @@ Task<bool> Stream::wait(Io::End direction) {
   co_return !error && !aborted_;
 }
 
+Io Stream::try_read_all(std::span<char> into) noexcept {
+  Io all = try_read(into);
+  // A record at a time is what OpenSSL gives; those it has already cost no system call.
+  while (all.ok() && ssl_ && all.count < into.size() && SSL_has_pending(ssl_.get()) == 1) {
+    const Io more = try_read(into.subspan(all.count));
+    if (!more.ok()) break;  // it says so again
+    all.count += more.count;
+  }
+  return all;
+}
+
 Task<Io> Stream::read_some(std::span<char> into) {
   for (;;) {
-    const Io io = try_read(into);
+    const Io io = try_read_all(into);
     if (!io.must_wait()) co_return io;
     if (!co_await wait(io.end)) co_return Io{};
   }
 }
 
+namespace {
+
+/// OpenSSL writes record by record. Meanwhile the kernel waits for full segments, and the peer is woken for
+/// each of those, not for each record.
+class Cork {
+ public:
+  Cork(int socket, bool is_of_use) noexcept : socket_(is_of_use ? socket : -1) { set(1); }
+  ~Cork() { set(0); }
+  Cork(const Cork&) = delete;
+  Cork& operator=(const Cork&) = delete;
+
+ private:
+  void set(int on) const noexcept {
+    if (socket_ >= 0) (void)::setsockopt(socket_, IPPROTO_TCP, TCP_CORK, &on, sizeof on);
+  }
+  int socket_;
+};
+
+}  // namespace
+
 Task<bool> Stream::write_all(std::string_view from) {
+  const Cork cork(descriptor(), ssl_ && from.size() > SSL3_RT_MAX_PLAIN_LENGTH);
   while (!from.empty()) {
     const Io io = try_write(from);
     if (io.ok()) {

@@ -46,6 +46,8 @@ class Stream {
   [[nodiscard]] SSL* ssl() const noexcept { return ssl_.get(); }
 
   [[nodiscard]] Io try_read(std::span<char> into) noexcept;
+  /// As much as there is without waiting: several records of TLS, where they came together.
+  [[nodiscard]] Io try_read_all(std::span<char> into) noexcept;
   [[nodiscard]] Io try_write(std::string_view from) noexcept;
   /// Of a plain connection: into a pipe that is empty, up to `most` bytes, without copying them (splice(2)).
   [[nodiscard]] Io try_read_into(int pipe, std::size_t most) noexcept;
