@@ -348,6 +348,7 @@ proxy::Verdict Broker::on_request(const proxy::Origin& origin, proxy::RequestHea
 
 void Broker::on_turn_end() noexcept {
   try {
+    if (state_->journal.has_booked()) return;  // its commit is next, and writes this, too
     state_->journal.settle();
   } catch (const std::exception&) {
     state_->tell(audit_unavailable("how a request ended could not be recorded",

@@ -21,6 +21,22 @@ constexpr std::size_t read_buffer_bytes = buffer_cache::read_ahead_size;
 constexpr std::array<unsigned char, 12> alpn = {2, 'h', '2', 8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
 constexpr std::size_t h2_size = 3;
 
+/// TLS 1.3 with AES-128 first, as browsers and Go have it: OpenSSL's own order has AES-256 first, which costs
+/// a large body a twelfth more, twice. What the machine's policy does not allow stays out.
+void prefer_aes_128(SSL_CTX* context) {
+  constexpr std::string_view preferred = "TLS_AES_128_GCM_SHA256";
+  std::string names;
+  const STACK_OF(SSL_CIPHER)* all = SSL_CTX_get_ciphers(context);
+  for (int i = 0; i < sk_SSL_CIPHER_num(all); ++i) {
+    const std::string_view name = SSL_CIPHER_get_name(sk_SSL_CIPHER_value(all, i));
+    if (!name.starts_with("TLS_")) continue;
+    names.insert(name == preferred ? 0 : names.size(), std::string(name) + ":");
+  }
+  if (names.empty()) return;
+  names.pop_back();
+  if (SSL_CTX_set_ciphersuites(context, names.c_str()) != 1) throw_openssl_error("order the cipher suites");
+}
+
 OwnedContext make_context(const SSL_METHOD* method, const char* what) {
   OwnedContext context(SSL_CTX_new(method));
   if (!context || SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION) != 1)
@@ -29,7 +45,9 @@ OwnedContext make_context(const SSL_METHOD* method, const char* what) {
                                       SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_read_ahead(context.get(), 1);
   SSL_CTX_set_default_read_buffer_len(context.get(), read_buffer_bytes);
-  SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  SSL_CTX_set_options(context.get(),
+                      SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+  prefer_aes_128(context.get());
   return context;
 }
 

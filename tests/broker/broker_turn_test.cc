@@ -116,6 +116,20 @@ TEST_F(BrokerTurn, WhatIsBookedIsWrittenWhenTheFirstOfItIsCommitted) {
   EXPECT_TRUE(is_intact());
 }
 
+TEST_F(BrokerTurn, ItsEndLeavesTheWriteToACommitThatIsStillToCome) {
+  bearer("api.github.com", "/1");
+  finish();
+  commits_ = false;
+  bearer("api.github.com", "/2");
+  broker_->on_turn_end();
+  EXPECT_THAT(events(), ElementsAre("use /1"));
+  EXPECT_EQ(exchange_->commit(), std::nullopt);
+  EXPECT_THAT(events(), ElementsAre("use /1", "use_done /1", "use /2"));
+  finish();
+  broker_->on_turn_end();
+  EXPECT_THAT(events(), ElementsAre("use /1", "use_done /1", "use /2", "use_done /2"));
+}
+
 TEST_F(BrokerTurn, WhatIsBookedKeepsItsPlaceBehindWhatIsOwed) {
   bearer("api.github.com", "/1");
   finish();
