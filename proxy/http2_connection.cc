@@ -33,9 +33,10 @@ Http2Pulse::Signs Http2Connection::signs() noexcept {
   int unsent = 0;
   if (::ioctl(stream_.descriptor(), SIOCOUTQ, &unsent) != 0) unsent = 0;
   const int before = std::exchange(unsent_, unsent);
-  return {std::exchange(heard_, false),
-          before > upload &&
-              unsent<before, session.patience().news() + session.streams_seen(), session.active()> 0};
+  const bool is_taking = before > upload && unsent < before;
+  const bool is_waited_for = session.active() != 0;
+  return {std::exchange(heard_, false), is_taking, session.patience().news() + session.streams_seen(),
+          is_waited_for};
 }
 
 void Http2Connection::look(Clock::time_point now) noexcept {
