@@ -20,6 +20,14 @@ RequestRecord::RequestRecord(Journal& journal, const LiveCredentials& credential
       method_(head.method.substr(0, max_method_bytes)),
       target_(head.target) {}
 
+RequestRecord::~RequestRecord() {
+  try {
+    commit();
+  } catch (const std::exception&) {
+    // It is owed, and whoever is next is told that the log can't be written.
+  }
+}
+
 std::string RequestRecord::path() const {
   return redact_target(target_, credentials_.injector().recogniser());
 }

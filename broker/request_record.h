@@ -21,6 +21,12 @@ class RequestRecord {
   RequestRecord(Journal& journal, const LiveCredentials& credentials, const proxy::Origin& origin,
                 const proxy::RequestHead& head);
 
+  /// Writes what was booked and never committed, as where memory ran out in between: the journal waits for
+  /// it.
+  ~RequestRecord();
+  RequestRecord(const RequestRecord&) = delete;
+  RequestRecord& operator=(const RequestRecord&) = delete;
+
   /// Puts a use on record, once for each credential and site. Throws Error(audit_unavailable): what it speaks
   /// of must not happen.
   void use(const Use& use);

@@ -182,6 +182,17 @@ TEST_F(BrokerTurn, AChangedVaultIsSeenByTheNextTurnAlsoBehindAFailedCommit) {
   EXPECT_EQ(code(), "denied_by_rule") << "no longer in the vault";
 }
 
+TEST_F(BrokerTurn, WhatIsNeverCommittedKeepsNobodyFromLookingAtTheVaultAgain) {
+  commits_ = false;
+  bearer("api.github.com", "/1");
+  exchange_.reset();
+  remove("github");
+  bearer("api.github.com", "/2");
+  EXPECT_EQ(code(), "denied_by_rule") << "no longer in the vault";
+  EXPECT_EQ(events().front(), "use /1") << "and its place in the log is filled";
+  EXPECT_TRUE(is_intact());
+}
+
 TEST_F(BrokerTurn, AKillBeforeItsEndLosesTheEndAndNoUse) {
   const pid_t child = ::fork();
   if (child == 0) {
